@@ -1,0 +1,1 @@
+//! souk-test-architecture
