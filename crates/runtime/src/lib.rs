@@ -1,1 +1,20 @@
-//! runtime
+//! What every process of the shop needs and no shop is named in: settings, logs and metrics, calls to
+//! neighbours, the identity behind those calls, and the runner that serves an [`App`] and stops it cleanly.
+
+mod app;
+mod breaker;
+pub mod config;
+pub mod context;
+mod identity;
+mod neighbour;
+mod runner;
+mod serve;
+pub mod telemetry;
+
+pub use app::{App, Readiness, Shared, Worker};
+pub use breaker::Breaker;
+pub use config::{ConfigErrors, Secret, Settings};
+pub use identity::{BadServiceToken, ServiceIdentity, require_service};
+pub use neighbour::{CallError, Neighbour, RpcNeighbour};
+pub use runner::{Bindings, RunError, Running, Served, run_until, shutdown_signal};
+pub use serve::{Limits, serve};

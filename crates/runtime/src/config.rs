@@ -1,0 +1,378 @@
+//! Settings: read once, from a file and the environment, and checked all together, so that a start with five
+//! mistakes reports five.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The shortest secret that production takes, in characters.
+const MIN_SECRET: usize = 32;
+/// Every secret of the demo holds this word, and production refuses it.
+const DEMO_MARK: &str = "souk-demo";
+
+/// A value that never shows in logs, errors or `{:?}`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps `value`.
+    #[must_use]
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value, for the one place that uses it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub struct ConfigErrors(pub Vec<String>);
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} setting(s) must be mended before the start:", self.0.len())?;
+        self.0.iter().try_for_each(|line| writeln!(f, "  - {line}"))
+    }
+}
+
+/// Reads settings by name and remembers every mistake until [`Settings::finish`].
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    values: BTreeMap<String, String>,
+    mistakes: Vec<String>,
+    shown: Vec<(String, String)>,
+    production: bool,
+}
+
+impl Settings {
+    /// From the process's environment over the TOML file that `SOUK_CONFIG` names, if it names one.
+    #[must_use]
+    pub fn from_env() -> Self {
+        let env: BTreeMap<String, String> = std::env::vars().collect();
+        let file = env.get("SOUK_CONFIG").map(PathBuf::from);
+        Self::of(env, file.as_deref())
+    }
+
+    /// From `values` over the TOML file at `file`. The file's tables become prefixes: `[database] url` is
+    /// `DATABASE_URL`.
+    #[must_use]
+    pub fn of(values: impl IntoIterator<Item = (String, String)>, file: Option<&Path>) -> Self {
+        let mut settings = Self::default();
+        if let Some(path) = file {
+            match std::fs::read_to_string(path)
+                .map_err(|e| e.to_string())
+                .and_then(|text| text.parse::<toml::Table>().map_err(|e| e.message().to_owned()))
+            {
+                Ok(table) => flatten("", &table, &mut settings.values),
+                Err(why) => settings.refuse("SOUK_CONFIG", format!("cannot read {}: {why}", path.display())),
+            }
+        }
+        settings.values.extend(values);
+        let word = settings.choice("SOUK_ENV", &["development", "test", "production"], "development");
+        settings.production = word == "production";
+        settings
+    }
+
+    /// Whether this is `SOUK_ENV=production`, where demo secrets and defaults are refused.
+    #[must_use]
+    pub fn production(&self) -> bool {
+        self.production
+    }
+
+    /// Sets `name` where nothing else has.
+    pub fn default_to(&mut self, name: &str, value: impl Into<String>) {
+        self.values.entry(name.to_owned()).or_insert_with(|| value.into());
+    }
+
+    /// Notes a mistake.
+    pub fn refuse(&mut self, name: &str, why: impl fmt::Display) {
+        self.mistakes.push(format!("{name}: {why}"));
+    }
+
+    /// A text, or `default`.
+    pub fn text(&mut self, name: &str, default: &str) -> String {
+        let value = self.optional(name).unwrap_or_else(|| default.to_owned());
+        self.show(name, &value);
+        value
+    }
+
+    /// A text that may be absent; an empty one counts as absent.
+    pub fn optional(&mut self, name: &str) -> Option<String> {
+        self.values.get(name).filter(|v| !v.trim().is_empty()).cloned()
+    }
+
+    /// A text that must be there.
+    pub fn required(&mut self, name: &str, hint: &str) -> String {
+        let value = self.optional(name);
+        if value.is_none() {
+            self.refuse(name, format!("is not set; {hint}"));
+        }
+        self.show(name, value.as_deref().unwrap_or_default());
+        value.unwrap_or_default()
+    }
+
+    /// Anything that parses from text, or `default`.
+    pub fn parse<T: FromStr + fmt::Display>(&mut self, name: &str, default: T) -> T
+    where
+        T::Err: fmt::Display,
+    {
+        let value = match self.optional(name).map(|text| (text.trim().parse::<T>(), text)) {
+            None => default,
+            Some((Ok(value), _)) => value,
+            Some((Err(why), text)) => {
+                self.refuse(name, format!("`{text}` is not valid: {why}"));
+                default
+            }
+        };
+        self.show(name, &value.to_string());
+        value
+    }
+
+    /// A number within `range`, or `default`.
+    pub fn number<T>(&mut self, name: &str, default: T, range: std::ops::RangeInclusive<T>) -> T
+    where
+        T: FromStr + fmt::Display + PartialOrd + Copy,
+        T::Err: fmt::Display,
+    {
+        let value = self.parse(name, default);
+        if range.contains(&value) {
+            return value;
+        }
+        self.refuse(
+            name,
+            format!("{value} is not within {} and {}", range.start(), range.end()),
+        );
+        default
+    }
+
+    /// A span of whole seconds within `range`, or `default`.
+    pub fn seconds(&mut self, name: &str, default: u64, range: std::ops::RangeInclusive<u64>) -> Duration {
+        Duration::from_secs(self.number(name, default, range))
+    }
+
+    /// `true` or `false` (also `on`, `off`), or `default`.
+    pub fn flag(&mut self, name: &str, default: bool) -> bool {
+        let default = if default { "on" } else { "off" };
+        matches!(
+            self.choice(name, &["on", "off", "true", "false"], default)
+                .as_str(),
+            "on" | "true"
+        )
+    }
+
+    /// One of `words`, or `default`.
+    pub fn choice(&mut self, name: &str, words: &[&str], default: &str) -> String {
+        let value = self.text(name, default);
+        if words.contains(&value.as_str()) {
+            return value;
+        }
+        self.refuse(name, format!("`{value}` is none of {}", words.join(", ")));
+        default.to_owned()
+    }
+
+    /// An address to listen on, or `default`.
+    pub fn address(&mut self, name: &str, default: SocketAddr) -> SocketAddr {
+        self.parse(name, default)
+    }
+
+    /// An `http` or `https` address of a neighbour, or `default`.
+    pub fn uri(&mut self, name: &str, default: &str) -> http::Uri {
+        let text = self.text(name, default);
+        match text.parse::<http::Uri>() {
+            Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some() => uri,
+            _ => {
+                self.refuse(name, format!("`{text}` is not an address such as {default}"));
+                http::Uri::default()
+            }
+        }
+    }
+
+    /// A secret from `NAME`, or from the file that `NAME_FILE` names. Outside production `demo` stands in for
+    /// one that is absent; production refuses it, and whatever is empty, short or from the demo.
+    pub fn secret(&mut self, name: &str, demo: &str) -> Secret {
+        let given = self.raw_secret(name);
+        self.shown.push((
+            name.to_owned(),
+            if given.is_some() { "(set)" } else { "(demo)" }.to_owned(),
+        ));
+        if self.production {
+            match given.as_deref() {
+                None => self.refuse(
+                    name,
+                    format!("is not set; give {MIN_SECRET} random characters or more"),
+                ),
+                Some(s) if s == demo || s.contains(DEMO_MARK) => {
+                    self.refuse(name, "is the demo's; production needs its own");
+                }
+                Some(s) if s.chars().count() < MIN_SECRET => {
+                    self.refuse(name, format!("is shorter than {MIN_SECRET} characters"));
+                }
+                Some(_) => {}
+            }
+        }
+        Secret(given.unwrap_or_else(|| demo.to_owned()))
+    }
+
+    /// Several secrets in one setting, by commas: the first signs, all verify. For rotation.
+    pub fn secrets(&mut self, name: &str, demo: &str) -> Vec<Secret> {
+        let Some(list) = self.raw_secret(name) else {
+            return vec![self.secret(name, demo)];
+        };
+        let parts: Vec<String> = list.split(',').map(|s| s.trim().to_owned()).collect();
+        let all = std::mem::take(&mut self.values);
+        let secrets = parts
+            .into_iter()
+            .map(|part| {
+                self.values.insert(name.to_owned(), part);
+                self.secret(name, demo)
+            })
+            .collect();
+        self.values = all;
+        secrets
+    }
+
+    /// The settings that were read, secrets hidden: what `souk config print` shows.
+    #[must_use]
+    pub fn shown(&self) -> &[(String, String)] {
+        &self.shown
+    }
+
+    /// All mistakes at once, or nothing.
+    pub fn finish(&mut self) -> Result<(), ConfigErrors> {
+        let mistakes = std::mem::take(&mut self.mistakes);
+        if mistakes.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigErrors(mistakes))
+        }
+    }
+
+    fn raw_secret(&mut self, name: &str) -> Option<String> {
+        if let Some(value) = self.optional(name) {
+            return Some(value);
+        }
+        let path = self.optional(&format!("{name}_FILE"))?;
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Some(text.trim().to_owned()).filter(|t| !t.is_empty()),
+            Err(why) => {
+                self.refuse(&format!("{name}_FILE"), format!("cannot read {path}: {why}"));
+                None
+            }
+        }
+    }
+
+    fn show(&mut self, name: &str, value: &str) {
+        let value = if name.ends_with("_URL") {
+            without_password(value)
+        } else {
+            value.to_owned()
+        };
+        self.shown.push((name.to_owned(), value));
+    }
+}
+
+/// `postgres://user:secret@host/db` without the secret.
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.find('@')) {
+        (Some(scheme), Some(at)) if scheme + 3 < at => {
+            let (head, tail) = url.split_at(at);
+            let (scheme, login) = head.split_at(scheme + 3);
+            let user = login.split(':').next().unwrap_or_default();
+            format!("{scheme}{user}:…{tail}")
+        }
+        _ => url.to_owned(),
+    }
+}
+
+fn flatten(prefix: &str, table: &toml::Table, into: &mut BTreeMap<String, String>) {
+    for (key, value) in table {
+        let name = format!("{prefix}{}", key.to_ascii_uppercase());
+        match value {
+            toml::Value::Table(inner) => flatten(&format!("{name}_"), inner, into),
+            toml::Value::String(text) => {
+                into.insert(name, text.clone());
+            }
+            other => {
+                into.insert(name, other.to_string());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Settings {
+        Settings::of(
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
+            None,
+        )
+    }
+
+    // OPS-3
+    #[test]
+    fn every_mistake_is_reported_at_once() {
+        let mut s = settings(&[("PORT", "many"), ("LIMIT", "0"), ("PEER_URL", "nowhere")]);
+        s.number("PORT", 8080_u16, 1..=65_535);
+        s.number("LIMIT", 5_u32, 1..=10);
+        s.uri("PEER_URL", "http://localhost:4001");
+        s.required("DATABASE_URL", "name a Postgres database");
+        let errors = s.finish().unwrap_err();
+        assert_eq!(errors.0.len(), 4, "{errors}");
+    }
+
+    // AUT-2
+    #[test]
+    fn production_refuses_secrets_that_are_absent_short_or_from_the_demo() {
+        for (value, sentence) in [
+            ("", "is not set"),
+            ("short", "is shorter"),
+            ("souk-demo-service-identity-0123456789", "is the demo's"),
+        ] {
+            let mut s = settings(&[("SOUK_ENV", "production"), ("KEY", value)]);
+            s.secret("KEY", "souk-demo-service-identity-0123456789");
+            assert!(s.finish().unwrap_err().to_string().contains(sentence));
+        }
+        let mut s = settings(&[
+            ("SOUK_ENV", "production"),
+            ("KEY", "7f3c0b1ad5e94b6c8f2a7f3c0b1ad5e9"),
+        ]);
+        s.secret("KEY", "souk-demo");
+        s.finish().unwrap();
+    }
+
+    #[test]
+    fn what_is_shown_holds_no_secret() {
+        let mut s = settings(&[
+            ("DATABASE_URL", "postgres://shop:hunter2@db/x"),
+            ("KEY", "hunter2"),
+        ]);
+        s.text("DATABASE_URL", "");
+        s.secret("KEY", "demo");
+        assert!(!format!("{:?}", s.shown()).contains("hunter2"));
+    }
+
+    #[test]
+    fn several_secrets_are_read_for_rotation() {
+        let mut s = settings(&[("KEY", "new, old")]);
+        let keys = s.secrets("KEY", "demo");
+        assert_eq!(
+            keys.iter().map(Secret::expose).collect::<Vec<_>>(),
+            ["new", "old"]
+        );
+    }
+}
