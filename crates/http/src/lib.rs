@@ -1,1 +1,22 @@
-//! souk-http
+//! HTTP as every service of the shop speaks it: problems, extractors, the caller, keys, cursors, ETags and the
+//! layer that gives each request its context, its log line and its metrics.
+
+mod caller;
+mod checks;
+mod conditional;
+mod cursor;
+mod extract;
+mod idempotency;
+mod keys;
+mod layer;
+mod problem;
+
+pub use caller::{Caller, FreshCaller, MaybeCaller, SessionCheck};
+pub use checks::Checks;
+pub use conditional::{IfMatch, etag, etag_of_version, fresh_or};
+pub use cursor::CursorKey;
+pub use extract::{Json, PathId, Query};
+pub use idempotency::{IdempotencyKey, body_hash};
+pub use keys::{Claims, FetchKeys, KeysError, PublicKey, Verifier};
+pub use layer::{request_layer, with_fallbacks};
+pub use problem::{FieldError, Problem, ProblemBody};
