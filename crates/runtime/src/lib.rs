@@ -9,6 +9,7 @@ mod identity;
 mod neighbour;
 mod runner;
 mod serve;
+mod standalone;
 pub mod telemetry;
 
 pub use app::{App, Readiness, Shared, Worker};
@@ -18,3 +19,4 @@ pub use identity::{BadServiceToken, ServiceIdentity, require_service};
 pub use neighbour::{CallError, Neighbour, RpcNeighbour};
 pub use runner::{Bindings, RunError, Running, Served, run_until, shutdown_signal};
 pub use serve::{Limits, serve};
+pub use standalone::{Ports, StartError, standalone};

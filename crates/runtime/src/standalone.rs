@@ -1,0 +1,80 @@
+//! One service in a process of its own: settings, telemetry, ports, run until a signal.
+
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use types::SystemClock;
+
+use crate::app::{App, Shared};
+use crate::config::Settings;
+use crate::runner::{Bindings, Served, run_until};
+use crate::serve::Limits;
+use crate::telemetry;
+
+/// The ports that a service listens on where no setting says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// Public HTTP (`LISTEN_ADDR`).
+    pub public: u16,
+    /// Internal gRPC (`INTERNAL_ADDR`), for services that have one.
+    pub internal: Option<u16>,
+    /// Metrics alone (`METRICS_ADDR`), for the gateway.
+    pub metrics: Option<u16>,
+}
+
+/// Why a service did not start: a sentence for the operator.
+pub type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The whole `main` of a service: `build` reads its settings and makes its App.
+pub async fn standalone<F, B>(name: &'static str, ports: Ports, mut settings: Settings, build: B) -> ExitCode
+where
+    B: FnOnce(Settings, Shared) -> F,
+    F: Future<Output = Result<App, StartError>>,
+{
+    telemetry::init(&settings.text("LOG_FILTER", "info"));
+    match start(ports, settings, build).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(service = name, error = %error, "did not start");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start<F, B>(ports: Ports, mut settings: Settings, build: B) -> Result<(), StartError>
+where
+    B: FnOnce(Settings, Shared) -> F,
+    F: Future<Output = Result<App, StartError>>,
+{
+    let any = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
+    let public = settings.address("LISTEN_ADDR", any(ports.public));
+    let internal = ports
+        .internal
+        .map(|port| settings.address("INTERNAL_ADDR", any(port)));
+    let metrics = ports
+        .metrics
+        .map(|port| settings.address("METRICS_ADDR", any(port)));
+    let drain = settings.seconds("DRAIN_SECONDS", if settings.production() { 5 } else { 0 }, 0..=60);
+    let edge = ports.metrics.is_some();
+
+    let shared = Shared::new(Arc::new(SystemClock));
+    let app = build(settings, shared.clone()).await?;
+    let bindings = Bindings::bind(Some(public), internal, metrics).await?;
+    let name = app.name;
+    tracing::info!(service = name, %public, "ready");
+    let limits = if edge { Limits::EDGE } else { Limits::INSIDE };
+    run_until(
+        vec![Served {
+            app,
+            bindings,
+            limits,
+        }],
+        shared,
+        drain,
+    )
+    .await?;
+    tracing::info!(service = name, "stopped");
+    Ok(())
+}
