@@ -1,1 +1,17 @@
-//! pg
+//! Shared machinery over Postgres: the pool, migrations, events out ([`outbox`]) and in ([`inbox`]),
+//! remembered requests ([`idempotency`]), and a private server of one's own ([`server`]).
+//!
+//! Knows no service. Time is always a parameter, so that tests can move it.
+
+pub mod idempotency;
+pub mod inbox;
+pub mod migrate;
+pub mod outbox;
+pub mod pool;
+
+pub mod server;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use migrate::{MIGRATIONS, MigrateError, migrate, migrate_all, pending};
+pub use pool::{PgSettings, connect, constraint_of, is_unavailable};

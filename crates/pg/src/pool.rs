@@ -1,0 +1,111 @@
+//! The pool of connections, and what its errors mean.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+/// A connection is replaced after this long: it forgets leaked memory and follows a fail-over.
+const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// A statement gives up on a row or table lock after this long; the caller answers "try again".
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+/// A transaction whose owner hangs gives its locks back after this long.
+const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How to reach a database.
+#[derive(Clone)]
+pub struct PgSettings {
+    /// `postgres://user:password@host:port/database?options`; may hold a secret.
+    pub url: String,
+    /// Shown in `pg_stat_activity`.
+    pub application_name: String,
+    /// Connections at most.
+    pub max_connections: u32,
+    /// How long a request waits for a free connection.
+    pub acquire_timeout: Duration,
+    /// How long one statement may run.
+    pub statement_timeout: Duration,
+}
+
+impl PgSettings {
+    /// The database at `url`, with defaults that suit one service: 16 connections, 3 s to get one, 10 s per statement.
+    pub fn new(url: impl Into<String>, application_name: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            application_name: application_name.into(),
+            max_connections: 16,
+            acquire_timeout: Duration::from_secs(3),
+            statement_timeout: Duration::from_secs(10),
+        }
+    }
+
+    fn connect_options(&self) -> Result<PgConnectOptions, sqlx::Error> {
+        let milliseconds = |d: Duration| format!("{}ms", d.as_millis());
+        Ok(PgConnectOptions::from_str(&self.url)?
+            .application_name(&self.application_name)
+            .options([
+                ("statement_timeout", milliseconds(self.statement_timeout)),
+                (
+                    "lock_timeout",
+                    milliseconds(LOCK_TIMEOUT.min(self.statement_timeout)),
+                ),
+                (
+                    "idle_in_transaction_session_timeout",
+                    milliseconds(IDLE_IN_TRANSACTION_TIMEOUT),
+                ),
+            ]))
+    }
+}
+
+impl fmt::Debug for PgSettings {
+    /// Leaves the URL out: it may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgSettings")
+            .field("application_name", &self.application_name)
+            .field("max_connections", &self.max_connections)
+            .field("acquire_timeout", &self.acquire_timeout)
+            .field("statement_timeout", &self.statement_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens a pool and proves it with one connection.
+///
+/// # Errors
+/// The URL is wrong, or nobody answers there within the acquire timeout.
+pub async fn connect(settings: &PgSettings) -> Result<PgPool, sqlx::Error> {
+    PgPoolOptions::new()
+        .max_connections(settings.max_connections)
+        .acquire_timeout(settings.acquire_timeout)
+        .max_lifetime(MAX_LIFETIME)
+        // A ping before each use would be a second round trip; a dead connection shows at the first statement.
+        .test_before_acquire(false)
+        .connect_with(settings.connect_options()?)
+        .await
+}
+
+/// Whether `error` says that the database cannot be reached right now, so that waiting may help.
+#[must_use]
+pub fn is_unavailable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_) => true,
+        // 57P0x: shut down, crashed, starting up. 08: connection. 53300: too many connections. 25006: a
+        // standby took over the address.
+        sqlx::Error::Database(e) => e.code().is_some_and(|code| {
+            code.starts_with("57P0") || code.starts_with("08") || code == "53300" || code == "25006"
+        }),
+        _ => false,
+    }
+}
+
+/// The constraint that a write ran into, by the name that the migration gave it.
+#[must_use]
+pub fn constraint_of(error: &sqlx::Error) -> Option<&str> {
+    error.as_database_error().and_then(|e| e.constraint())
+}

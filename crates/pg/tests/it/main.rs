@@ -1,0 +1,2 @@
+//! Against a real PostgreSQL.
+mod idempotency;
