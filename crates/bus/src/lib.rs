@@ -1,1 +1,10 @@
-//! bus
+//! Events between services. Published in the transaction that makes them true; a relay hands each to its
+//! subscribers' inboxes, at least once and in order per aggregate; the inbox takes each once.
+
+mod inbox;
+mod publish;
+mod relay;
+
+pub use inbox::{Delivered, Handler, inbox_server};
+pub use publish::{Topic, publish};
+pub use relay::Relay;

@@ -1,0 +1,40 @@
+# Sourced by the other scripts: installs what is missing on Debian and Ubuntu, and says what to do elsewhere.
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+apt_install() {
+  if ! command -v apt-get >/dev/null; then
+    echo "This machine has no apt. Please install $* (or what it is called here) and try again." >&2
+    exit 1
+  fi
+  echo "installing $* ..." >&2
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null
+}
+
+need_cargo() {
+  command -v cargo >/dev/null || [ ! -f "$HOME/.cargo/env" ] || . "$HOME/.cargo/env"
+  command -v cargo >/dev/null || { echo "Rust is missing: install it with rustup (https://rustup.rs) and try again." >&2; exit 1; }
+  command -v cc >/dev/null || apt_install build-essential
+}
+
+# The server's binaries only: no cluster is made, no service is started.
+need_postgres() {
+  if ls /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres /opt/homebrew/opt/postgresql*/bin/postgres \
+        /usr/local/opt/postgresql*/bin/postgres 2>/dev/null | grep -q . || [ -n "${PG_BIN:-}" ]; then
+    return
+  fi
+  if command -v apt-get >/dev/null; then
+    apt_install postgresql-common
+    as_root sh -c "sed -i 's/^#\\?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf"
+    apt_install postgresql
+  else
+    echo "PostgreSQL is missing. On macOS: brew install postgresql@16. Elsewhere: install its server package, or set PG_BIN to the folder of its binaries." >&2
+    exit 1
+  fi
+}
+
+need_node() {
+  command -v npm >/dev/null || apt_install nodejs npm
+  command -v curl >/dev/null || apt_install curl
+}

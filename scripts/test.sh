@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Every test of the project, one build profile, from a fresh clone. Ends with `N passed, N failed`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/need.sh
+need_cargo
+need_postgres
+export SQLX_OFFLINE=true CARGO_TERM_COLOR=never
+unset DATABASE_URL || true
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+failed_steps=0
+
+step() {
+  local name=$1; shift
+  echo "== $name"
+  if "$@" 2>&1 | tee -a "$log"; then :; else
+    echo "FAILED: $name"
+    failed_steps=$((failed_steps + 1))
+  fi
+}
+
+step "format" cargo fmt --all -- --check
+step "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+step "tests" cargo test --workspace --locked --no-fail-fast
+[ ! -x scripts/newman.sh ] || step "postman collection" scripts/newman.sh
+
+passed=$(grep -Eo '^test result: .* [0-9]+ passed' "$log" | grep -Eo '[0-9]+ passed' | awk '{n += $1} END {print n + 0}')
+failed=$(grep -Eo '[0-9]+ failed;' "$log" | awk '{n += $1} END {print n + 0}')
+newman=$(grep -Eo '^newman: [0-9]+ passed, [0-9]+ failed' "$log" | tail -1 || true)
+if [ -n "$newman" ]; then
+  passed=$((passed + $(echo "$newman" | grep -Eo '[0-9]+ passed' | cut -d' ' -f1)))
+  failed=$((failed + $(echo "$newman" | grep -Eo '[0-9]+ failed' | cut -d' ' -f1)))
+fi
+[ "$failed_steps" -eq 0 ] || [ "$failed" -gt 0 ] || failed=$failed_steps
+echo "$passed passed, $failed failed"
+[ "$failed_steps" -eq 0 ]
