@@ -216,7 +216,10 @@ impl PrivateServer {
     /// # Errors
     /// The process could not be signalled or waited for.
     pub async fn stop(mut self) -> Result<(), ServerError> {
-        self.end().await
+        self.end().await?;
+        // Empty by now; outside the server's folder nobody else would clear it away.
+        drop(std::fs::remove_dir(self.folder.socket_dir()));
+        Ok(())
     }
 
     async fn end(&mut self) -> Result<(), ServerError> {

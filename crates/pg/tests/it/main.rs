@@ -1,2 +1,12 @@
-//! Against a real PostgreSQL.
+//! This crate against a real PostgreSQL of its own.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, also in what its tests share"
+)]
+
+mod harness;
 mod idempotency;
+mod inbox;
+mod migrate;
+mod outbox;
+mod server;
