@@ -331,3 +331,32 @@ async fn a_parent() {
     std::fs::write(Path::new(&folder).join("written"), "").unwrap();
     std::future::pending::<()>().await;
 }
+
+/// Callers spawn these: the compiler is asked here, not there.
+#[expect(dead_code, reason = "compiling is the test")]
+fn everything_can_be_spawned(server: PrivateServer, mut other: PrivateServer, pool: sqlx::PgPool) {
+    fn spawned(_: impl Future + Send + 'static) {}
+    spawned(PrivateServer::start(ServerOptions::new("/nowhere")));
+    spawned(server.supervise(std::future::pending()));
+    spawned(async move {
+        drop(other.ensure_database("a", "a").await);
+        drop(other.restart().await);
+        other.stop().await
+    });
+    spawned(async move {
+        drop(pg::migrate_all(&pool, &[("_history", &pg::MIGRATIONS)]).await);
+        drop(pg::pending(&pool, &[("_history", &pg::MIGRATIONS)]).await);
+        let claimed = pg::outbox::claim(&pool, crate::harness::NOW, Duration::ZERO, 1)
+            .await
+            .unwrap();
+        drop(pg::outbox::delivered(&pool, &claimed).await);
+        drop(pg::outbox::delivered(&pool, claimed.iter().filter(|c| c.attempt > 1)).await);
+        pg::outbox::failed(
+            &pool,
+            claimed.first().unwrap(),
+            crate::harness::NOW,
+            Duration::ZERO,
+        )
+        .await
+    });
+}
