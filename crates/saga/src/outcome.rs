@@ -1,0 +1,142 @@
+//! How a saga stands, as its callers see it.
+
+use std::fmt;
+
+use time::OffsetDateTime;
+
+use crate::machine::{Position, Reason, Run};
+
+/// How far a saga came while it was driven inline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome<State> {
+    /// Every step is done.
+    Done {
+        /// What was learnt.
+        state: State,
+    },
+    /// Waits to be woken; workers go on from there.
+    Parked {
+        /// What was learnt.
+        state: State,
+        /// When waiting ends.
+        until: OffsetDateTime,
+    },
+    /// Everything is taken back.
+    Undone {
+        /// Why.
+        reason: Reason,
+        /// What had been learnt.
+        state: State,
+    },
+    /// It ended by the branch.
+    Diverted {
+        /// What was learnt.
+        state: State,
+    },
+    /// It can go neither on nor back; a person has to look.
+    Stuck {
+        /// Why.
+        reason: Option<Reason>,
+        /// What was learnt.
+        state: State,
+    },
+    /// Not known yet: workers go on with it.
+    StillRunning,
+}
+
+impl<State> Outcome<State> {
+    /// What `run` means for whoever asked for it.
+    pub(crate) fn of(run: Run, state: State) -> Self {
+        match run.position {
+            Position::At(_) => Self::StillRunning,
+            Position::Parked(_) => Self::Parked {
+                state,
+                until: run.wake_at,
+            },
+            Position::Done => Self::Done { state },
+            Position::Undone => Self::Undone {
+                reason: run.reason.unwrap_or_else(Reason::not_recorded),
+                state,
+            },
+            Position::Diverted => Self::Diverted { state },
+            Position::Stuck(_) => Self::Stuck {
+                reason: run.reason,
+                state,
+            },
+        }
+    }
+}
+
+/// The stored state of a saga.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Between steps, calling one, or pausing before it is tried again.
+    Running,
+    /// Waits to be woken.
+    Parked,
+    /// Every step is done.
+    Done,
+    /// Everything is taken back.
+    Undone,
+    /// It ended by the branch.
+    Diverted,
+    /// It can go neither on nor back.
+    Stuck,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 6] = [
+        Self::Running,
+        Self::Parked,
+        Self::Done,
+        Self::Undone,
+        Self::Diverted,
+        Self::Stuck,
+    ];
+
+    /// As stored.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Parked => "parked",
+            Self::Done => "done",
+            Self::Undone => "undone",
+            Self::Diverted => "diverted",
+            Self::Stuck => "stuck",
+        }
+    }
+
+    /// Whether nothing follows by itself.
+    #[must_use]
+    pub const fn is_end(self) -> bool {
+        match self {
+            Self::Running | Self::Parked => false,
+            Self::Done | Self::Undone | Self::Diverted | Self::Stuck => true,
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+}
+
+impl From<Position> for Status {
+    fn from(position: Position) -> Self {
+        match position {
+            Position::At(_) => Self::Running,
+            Position::Parked(_) => Self::Parked,
+            Position::Done => Self::Done,
+            Position::Undone => Self::Undone,
+            Position::Diverted => Self::Diverted,
+            Position::Stuck(_) => Self::Stuck,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

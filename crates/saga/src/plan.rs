@@ -1,0 +1,180 @@
+//! The steps of a saga in order, as the engine's core needs them: without their code.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::definition::Step;
+use crate::policy::Policy;
+
+/// One step of a [`Plan`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlannedStep {
+    /// Part of its key and of its log entries.
+    pub name: &'static str,
+    /// What its attempts are allowed.
+    pub policy: Policy,
+}
+
+/// A linear list of steps, how far they can be taken back, and another way to an end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// In order of execution.
+    pub forward: Vec<PlannedStep>,
+    /// Run instead of the rest of the way forward once a step diverts; forward only.
+    pub branch: Vec<PlannedStep>,
+    /// The forward step whose success is the point of no return. It and those before it can be undone until
+    /// then; without one nothing is ever undone.
+    pub pivot: Option<usize>,
+}
+
+/// Which way a saga is going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Through the forward steps.
+    Forward,
+    /// Back through the forward steps, in reverse.
+    Undo,
+    /// Through the branch, to its end.
+    Branch,
+}
+
+/// A step, and which way the saga is going there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Which way.
+    pub direction: Direction,
+    /// Which step of that list; undoing counts in the forward list.
+    pub index: usize,
+}
+
+impl Plan {
+    /// The plan that `S` declares.
+    #[must_use]
+    pub fn of<S: Step>() -> Self {
+        let planned = |steps: &[S]| {
+            steps
+                .iter()
+                .map(|step| PlannedStep {
+                    name: step.name(),
+                    policy: step.policy(),
+                })
+                .collect()
+        };
+        let plan = Self {
+            forward: planned(S::FORWARD),
+            branch: planned(S::BRANCH),
+            pivot: S::PIVOT.and_then(|pivot| S::FORWARD.iter().position(|step| *step == pivot)),
+        };
+        debug_assert!(
+            S::PIVOT.is_none() || plan.pivot.is_some(),
+            "the pivot is one of the forward steps"
+        );
+        debug_assert!(
+            plan.has_distinct_names(),
+            "a step's name is its key: each is used once"
+        );
+        plan
+    }
+
+    /// Whether no two steps share a name, and thereby a key.
+    #[must_use]
+    pub fn has_distinct_names(&self) -> bool {
+        let mut names: Vec<_> = self
+            .forward
+            .iter()
+            .chain(&self.branch)
+            .map(|step| step.name)
+            .collect();
+        names.sort_unstable();
+        names.windows(2).all(|pair| pair.first() != pair.last())
+    }
+
+    /// The step at `place`.
+    #[must_use]
+    pub fn get(&self, place: Place) -> Option<PlannedStep> {
+        self.list(place.direction).get(place.index).copied()
+    }
+
+    /// Where the step called `name` is in that direction.
+    #[must_use]
+    pub fn find(&self, direction: Direction, name: &str) -> Option<Place> {
+        let index = self.list(direction).iter().position(|step| step.name == name)?;
+        Some(Place { direction, index })
+    }
+
+    /// Whether a failure of this forward step, before it succeeded, still leads back.
+    #[must_use]
+    pub fn can_turn_back_at(&self, index: usize) -> bool {
+        self.pivot.is_some_and(|pivot| index <= pivot)
+    }
+
+    /// How long attempts at `place` go on, and the policy for their pauses.
+    pub(crate) fn max_age(&self, place: Place) -> (Duration, Option<Policy>) {
+        let policy = self.get(place).map(|step| step.policy);
+        let age = policy.map_or(Duration::ZERO, |policy| match place.direction {
+            Direction::Forward | Direction::Branch => policy.max_age,
+            Direction::Undo => policy.undo_max_age,
+        });
+        (age, policy)
+    }
+
+    fn list(&self, direction: Direction) -> &[PlannedStep] {
+        match direction {
+            Direction::Forward | Direction::Undo => &self.forward,
+            Direction::Branch => &self.branch,
+        }
+    }
+}
+
+impl Place {
+    /// A forward step.
+    #[must_use]
+    pub const fn forward(index: usize) -> Self {
+        Self {
+            direction: Direction::Forward,
+            index,
+        }
+    }
+
+    /// A forward step that is being taken back.
+    #[must_use]
+    pub const fn undo(index: usize) -> Self {
+        Self {
+            direction: Direction::Undo,
+            index,
+        }
+    }
+
+    /// A step of the branch.
+    #[must_use]
+    pub const fn branch(index: usize) -> Self {
+        Self {
+            direction: Direction::Branch,
+            index,
+        }
+    }
+}
+
+impl Direction {
+    /// As stored.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Undo => "undo",
+            Self::Branch => "branch",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [Self::Forward, Self::Undo, Self::Branch]
+            .into_iter()
+            .find(|direction| direction.name() == name)
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
