@@ -289,6 +289,24 @@ impl Drop for PrivateServer {
     }
 }
 
+/// The URL of `database` for `role` on the server that runs in `data_dir` now; `None` if none does.
+#[must_use]
+pub fn running_url(data_dir: &Path, database: &str, role: &str) -> Option<String> {
+    let socket_dir = folder::running_socket_dir(data_dir)?;
+    Some(socket_url(&socket_dir, database, role))
+}
+
+/// Removes the cluster in `data_dir`, with everything in it, after ending whatever an earlier run left behind.
+///
+/// # Errors
+/// A server runs there, or a file cannot be removed.
+pub async fn erase(data_dir: &Path, bin_dir: Option<&Path>) -> Result<(), ServerError> {
+    let bin = binaries::find(bin_dir)?;
+    let (folder, account) = Folder::open(data_dir, None, &|_| {})?;
+    leftovers::clear(&folder, &bin, &account, &|_| {}).await?;
+    folder.erase()
+}
+
 /// The URL of `database` for `role` on the server whose socket is in `socket_dir`.
 #[must_use]
 pub fn socket_url(socket_dir: &Path, database: &str, role: &str) -> String {

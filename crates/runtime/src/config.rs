@@ -97,6 +97,14 @@ impl Settings {
         self.values.entry(name.to_owned()).or_insert_with(|| value.into());
     }
 
+    /// A copy in which `name` is `value`, whatever it was.
+    #[must_use]
+    pub fn with(&self, name: &str, value: impl Into<String>) -> Self {
+        let mut copy = self.clone();
+        copy.values.insert(name.to_owned(), value.into());
+        copy
+    }
+
     /// Notes a mistake.
     pub fn refuse(&mut self, name: &str, why: impl fmt::Display) {
         self.mistakes.push(format!("{name}: {why}"));

@@ -17,7 +17,10 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the machine's clock"
+    )]
     fn now(&self) -> OffsetDateTime {
         truncate(OffsetDateTime::now_utc())
     }
@@ -50,7 +53,9 @@ impl Clock for TestClock {
 /// `at` as the wire shows it: RFC 3339, UTC, ending in `Z`.
 #[must_use]
 pub fn rfc3339(at: OffsetDateTime) -> String {
-    at.to_offset(time::UtcOffset::UTC).format(&Rfc3339).unwrap_or_default()
+    at.to_offset(time::UtcOffset::UTC)
+        .format(&Rfc3339)
+        .unwrap_or_default()
 }
 
 /// Postgres keeps microseconds; a value that went through it must equal the one that did not.

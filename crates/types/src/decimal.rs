@@ -63,11 +63,19 @@ impl DecimalText {
             return Err(not_decimal());
         }
         if fraction.len() > usize::from(exponent) {
-            return Err(BadAmount::TooManyDigits { currency, allowed: exponent, got: shorten(text) });
+            return Err(BadAmount::TooManyDigits {
+                currency,
+                allowed: exponent,
+                got: shorten(text),
+            });
         }
         let mut minor: i64 = 0;
         let padding = usize::from(exponent) - fraction.len();
-        for byte in whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', padding)) {
+        for byte in whole
+            .bytes()
+            .chain(fraction.bytes())
+            .chain(std::iter::repeat_n(b'0', padding))
+        {
             minor = minor
                 .checked_mul(10)
                 .and_then(|m| m.checked_add(i64::from(byte - b'0')))
@@ -94,9 +102,13 @@ impl<'de> Deserialize<'de> for DecimalText {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         let text = raw.get().trim();
         match text.as_bytes().first() {
-            Some(b'"') => serde_json::from_str::<String>(text).map(Self).map_err(D::Error::custom),
+            Some(b'"') => serde_json::from_str::<String>(text)
+                .map(Self)
+                .map_err(D::Error::custom),
             Some(b'-' | b'0'..=b'9') => Ok(Self(text.to_owned())),
-            _ => Err(D::Error::custom("expected a decimal amount, as a number or a string")),
+            _ => Err(D::Error::custom(
+                "expected a decimal amount, as a number or a string",
+            )),
         }
     }
 }

@@ -116,12 +116,19 @@ impl Money {
     pub fn minus(self, other: Self) -> Result<Self, MoneyError> {
         self.same(other)?;
         let minor = self.minor.checked_sub(other.minor).ok_or(MoneyError::Overflow)?;
-        if minor < 0 { Err(MoneyError::Negative) } else { Ok(Self { minor, ..self }) }
+        if minor < 0 {
+            Err(MoneyError::Negative)
+        } else {
+            Ok(Self { minor, ..self })
+        }
     }
 
     /// So many times the amount.
     pub fn times(self, count: u32) -> Result<Self, MoneyError> {
-        let minor = self.minor.checked_mul(i64::from(count)).ok_or(MoneyError::Overflow)?;
+        let minor = self
+            .minor
+            .checked_mul(i64::from(count))
+            .ok_or(MoneyError::Overflow)?;
         Ok(Self { minor, ..self })
     }
 
@@ -162,7 +169,13 @@ impl Money {
         }
         parts.sort_by_key(|p| p.0);
         let currency = self.currency;
-        parts.into_iter().map(|p| Self { minor: i64::try_from(p.1).unwrap_or(self.minor), currency }).collect()
+        parts
+            .into_iter()
+            .map(|p| Self {
+                minor: i64::try_from(p.1).unwrap_or(self.minor),
+                currency,
+            })
+            .collect()
     }
 
     fn same(self, other: Self) -> Result<(), MoneyError> {
@@ -183,7 +196,13 @@ impl fmt::Display for Money {
         let sign = if self.minor < 0 { "-" } else { "" };
         match exponent {
             0 => write!(f, "{sign}{minor}"),
-            _ => write!(f, "{sign}{}.{:0width$}", minor / unit, minor % unit, width = usize::from(exponent)),
+            _ => write!(
+                f,
+                "{sign}{}.{:0width$}",
+                minor / unit,
+                minor % unit,
+                width = usize::from(exponent)
+            ),
         }
     }
 }
@@ -246,7 +265,12 @@ mod tests {
     // MON-3
     #[test]
     fn a_share_is_rounded_half_up() {
-        let of = |minor| Money::from_minor(minor, Currency::USD).basis_points(1_000).unwrap().minor();
+        let of = |minor| {
+            Money::from_minor(minor, Currency::USD)
+                .basis_points(1_000)
+                .unwrap()
+                .minor()
+        };
         assert_eq!([of(5), of(4), of(14), of(15), of(1_999)], [1, 0, 1, 2, 200]);
     }
 

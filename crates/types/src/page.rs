@@ -32,7 +32,10 @@ impl Page {
     /// Checks both numbers.
     pub fn new(number: i64, limit: i64) -> Result<Self, BadPage> {
         let limit = Self::limit_of(limit)?;
-        let number = u32::try_from(number).ok().filter(|n| *n >= 1).ok_or(BadPage::Number)?;
+        let number = u32::try_from(number)
+            .ok()
+            .filter(|n| *n >= 1)
+            .ok_or(BadPage::Number)?;
         if u64::from(number) * u64::from(limit) > Self::MAX_DEPTH {
             return Err(BadPage::TooDeep);
         }
@@ -41,7 +44,10 @@ impl Page {
 
     /// Checks a limit alone, for lists by cursor.
     pub fn limit_of(limit: i64) -> Result<u32, BadPage> {
-        u32::try_from(limit).ok().filter(|l| (1..=Self::MAX_LIMIT).contains(l)).ok_or(BadPage::Limit)
+        u32::try_from(limit)
+            .ok()
+            .filter(|l| (1..=Self::MAX_LIMIT).contains(l))
+            .ok_or(BadPage::Limit)
     }
 
     /// The page's number, from 1.

@@ -87,6 +87,22 @@ impl Folder {
             .ok()
     }
 
+    /// Removes the cluster and its log; the folder stays.
+    pub(super) fn erase(&self) -> Result<(), ServerError> {
+        for path in [self.cluster(), self.log()] {
+            let gone = if path.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            match gone {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&path)(error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The log, twice: for standard output and standard error.
     pub(super) fn open_log(&self) -> Result<(File, File), ServerError> {
         let path = self.log();
@@ -151,6 +167,18 @@ fn reachable(
         path.display()
     ));
     Ok((path, there))
+}
+
+/// Where the socket is of the server that runs in `wanted` now, or in the folder that stands in for it.
+pub(super) fn running_socket_dir(wanted: &Path) -> Option<PathBuf> {
+    let wanted = std::path::absolute(wanted).ok()?;
+    let stand_in = Path::new(STAND_IN).join(fingerprint(&wanted));
+    [wanted, stand_in].iter().find_map(|path| {
+        // The fifth line names the socket's folder; the file goes when the server stops.
+        let file = fs::read_to_string(path.join("cluster/postmaster.pid")).ok()?;
+        let dir = PathBuf::from(file.lines().nth(4)?.trim());
+        dir.join(format!(".s.PGSQL.{PORT}")).exists().then_some(dir)
+    })
 }
 
 fn lock(path: &Path) -> Result<File, ServerError> {
