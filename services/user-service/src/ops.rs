@@ -1,0 +1,3 @@
+//! Use cases with two or more ways in.
+
+pub mod issue;

@@ -1,0 +1,5 @@
+//! SQL, one file a table family. Functions take a connection; their caller has the transaction.
+
+pub mod keys;
+pub mod sessions;
+pub mod users;
