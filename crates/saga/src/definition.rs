@@ -44,7 +44,7 @@ pub trait Saga: Send + Sync + 'static {
     /// Wraps the work on one saga, so that its logs and calls can carry the trace of the request that started
     /// it. Called in the task of whoever asks for the work, before that moves to a task of its own. By default
     /// the work is left as it is.
-    fn scoped<R: Send>(&self, trace: &str, work: BoxFuture<'static, R>) -> BoxFuture<'static, R> {
+    fn scoped(&self, trace: &str, work: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
         let _ = trace;
         work
     }

@@ -1,0 +1,110 @@
+//! Driven by the request that started it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use saga::{Engine, EngineSettings, Outcome, Status};
+use tokio_util::sync::CancellationToken;
+use types::SystemClock;
+
+use crate::harness::{Gate, LONG, Office, Reply};
+use crate::trip::Trip;
+
+#[tokio::test]
+async fn a_drive_goes_on_when_its_caller_goes_away() {
+    let office = Office::open().await;
+    let gate = Gate::new();
+    office.world.next("run", "flight", Reply::Wait(gate.clone()));
+    let started = office.start(1).await;
+    tokio::select! {
+        _ = office.engine.drive(started, LONG) => panic!("the gate is closed"),
+        () = gate.reached() => {}
+    }
+    gate.open();
+    // Nothing is due: the drive itself goes on.
+    assert_eq!(office.engine.run_due().await.unwrap(), 0);
+    assert_eq!(office.find(1).await.state, Status::Parked);
+    assert_eq!(office.world.calls(), ["run flight", "run hotel", "run pay"]);
+}
+
+#[tokio::test]
+async fn a_drive_that_takes_longer_than_its_caller_waits_is_still_running() {
+    let office = Office::open().await;
+    let gate = Gate::new();
+    office.world.next("run", "flight", Reply::Wait(gate.clone()));
+    let started = office.start(1).await;
+    let outcome = office.engine.drive(started, Duration::from_millis(20)).await;
+    assert_eq!(outcome, Outcome::StillRunning);
+    gate.open();
+    assert_eq!(office.engine.run_due().await.unwrap(), 0);
+    assert_eq!(office.find(1).await.state, Status::Parked);
+}
+
+#[tokio::test]
+async fn a_short_pause_between_two_attempts_is_waited_out() {
+    let office = Office::open().await;
+    let saga: Trip = Trip {
+        world: Arc::clone(&office.world),
+    };
+    let settings = EngineSettings::new("real", "test");
+    let clock = Arc::new(SystemClock);
+    let engine = Engine::new(
+        saga,
+        office.db.pool.clone(),
+        clock,
+        office.tracker.clone(),
+        settings,
+    );
+    office.world.next("run", "flight", Reply::Fail);
+    office.world.next("run", "hotel", Reply::LoseAnswer);
+    office.world.next("run", "pay", Reply::Refuse);
+    let started = office.start_on(&engine, 1).await.unwrap();
+    let outcome = engine.drive(started, LONG).await;
+    assert!(matches!(outcome, Outcome::Undone { .. }), "{outcome:?}");
+    assert!(office.standing(1).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_trace_of_the_request_follows_its_saga() {
+    let office = Office::open().await;
+    office.go(1).await;
+    office.pay(1).await;
+    office.engine.run_due().await.unwrap();
+    assert_eq!(office.world.calls().len(), 6);
+    assert_eq!(office.world.traces(), HashSet::from([Some("trace-1".to_owned())]));
+    assert_eq!(office.find(1).await.trace, "trace-1");
+}
+
+// A drive that somebody waits for is a request, and requests finish.
+#[tokio::test]
+async fn a_stopping_process_finishes_the_drives_that_are_waited_for_and_leaves_the_others() {
+    let office = Office::open().await;
+    let (waited_for, left) = (Gate::new(), Gate::new());
+    office
+        .world
+        .next("run", "flight", Reply::Wait(waited_for.clone()));
+    office.world.next("run", "flight", Reply::Wait(left.clone()));
+    let (first, second) = (office.start(1).await, office.start(2).await);
+    let (outcome, ()) = tokio::join!(office.engine.drive(first, LONG), async {
+        waited_for.reached().await;
+        tokio::select! {
+            _ = office.engine.drive(second, LONG) => panic!("the gate is closed"),
+            () = left.reached() => {}
+        }
+        let stop = CancellationToken::new();
+        stop.cancel();
+        office.engine.clone().work(stop).await;
+        waited_for.open();
+        left.open();
+    });
+    assert!(matches!(outcome, Outcome::Parked { .. }));
+    office.tracker.close();
+    office.tracker.wait().await;
+    let left = office.find(2).await;
+    assert_eq!(
+        (left.state, left.step.as_deref()),
+        (Status::Running, Some("hotel"))
+    );
+    assert_eq!(left.lease, None, "nobody has to wait for a lease");
+}
