@@ -1,0 +1,112 @@
+//! The routes, and what is around every request.
+
+mod charges;
+mod control;
+mod events;
+mod list;
+mod payment_intents;
+mod refunds;
+mod request;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use runtime::context::{self, Context};
+
+use crate::error::ApiError;
+use crate::sandbox::Sandbox;
+use crate::{API_VERSION, NAME, id};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const STRIPE_VERSION: HeaderName = HeaderName::from_static("stripe-version");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The id of a request, as `Request-Id` shows it.
+#[derive(Clone)]
+struct RequestId(String);
+
+/// Every route.
+pub(crate) fn router(sandbox: Arc<Sandbox>) -> Router {
+    let unknown = |request: Request| async move {
+        request::fail(&ApiError::unrecognized_url(
+            request.method(),
+            request.uri().path(),
+        ))
+    };
+    Router::new()
+        .route(
+            "/v1/payment_intents",
+            post(payment_intents::create).get(payment_intents::list),
+        )
+        .route(
+            "/v1/payment_intents/{id}",
+            get(payment_intents::retrieve).post(payment_intents::update),
+        )
+        .route("/v1/payment_intents/{id}/confirm", post(payment_intents::confirm))
+        .route("/v1/payment_intents/{id}/cancel", post(payment_intents::cancel))
+        .route("/v1/charges", get(charges::list))
+        .route("/v1/charges/{id}", get(charges::retrieve))
+        .route("/v1/refunds", post(refunds::create).get(refunds::list))
+        .route("/v1/refunds/{id}", get(refunds::retrieve).post(refunds::update))
+        .route("/v1/events", get(events::list))
+        .route("/v1/events/{id}", get(events::retrieve))
+        .route(
+            "/_sandbox/payment_intents/{id}/authenticate",
+            post(control::authenticate),
+        )
+        .route("/_sandbox/refunds/{id}/fail", post(control::fail_refund))
+        .route("/_sandbox/webhooks", get(control::webhooks))
+        .route("/_sandbox/webhooks/redeliver", post(control::redeliver))
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .layer(middleware::from_fn(around))
+        .with_state(sandbox)
+}
+
+/// Gives every request its id, its context and its log line, and echoes what Stripe echoes.
+async fn around(mut request: Request, next: Next) -> Response {
+    let context = Context::from_headers(NAME, request.headers());
+    let id = id::random("req");
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched", MatchedPath::as_str)
+        .to_owned();
+    let method = request.method().clone();
+    let echoed = echoed(request.headers(), &id);
+    context::scope(context, async move {
+        let mut response = next.run(request).await;
+        // A replay names the request that ran.
+        for (name, value) in echoed {
+            response.headers_mut().entry(name).or_insert(value);
+        }
+        tracing::info!(%method, route, status = response.status().as_u16(), id, "request");
+        response
+    })
+    .await
+}
+
+fn echoed(headers: &HeaderMap, id: &str) -> Vec<(HeaderName, HeaderValue)> {
+    let version = headers.get(STRIPE_VERSION).cloned();
+    let version = version.unwrap_or(HeaderValue::from_static(API_VERSION));
+    let mut echoed = vec![(STRIPE_VERSION, version)];
+    echoed.extend(HeaderValue::from_str(id).map(|id| (REQUEST_ID, id)));
+    echoed.extend(
+        headers
+            .get(IDEMPOTENCY_KEY)
+            .map(|key| (IDEMPOTENCY_KEY, key.clone())),
+    );
+    echoed
+}
+
+impl axum::response::IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        request::fail(&self)
+    }
+}

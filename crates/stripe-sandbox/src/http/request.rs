@@ -1,0 +1,141 @@
+//! One call: who it is from, its parameters, and the answer to it.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, Request};
+use axum::response::Response;
+use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, StatusCode};
+use serde_json::Value;
+
+use super::{IDEMPOTENCY_KEY, REQUEST_ID, RequestId};
+use crate::auth;
+use crate::error::ApiError;
+use crate::form::{Params, pairs};
+use crate::idempotency::{Answer, Asked};
+use crate::objects::Cause;
+use crate::sandbox::{Outcome, Sandbox, Transaction};
+use crate::state::State;
+
+/// The largest body.
+const LIMIT: usize = 64 * 1024;
+
+/// A call with the right key and parameters that can be read.
+pub(super) struct Call {
+    sandbox: Arc<Sandbox>,
+    asked: Option<Asked>,
+    cause: Cause,
+    params: Params,
+}
+
+impl FromRequest<Arc<Sandbox>> for Call {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, sandbox: &Arc<Sandbox>) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        auth::require(&sandbox.config().api_key, &parts.headers)?;
+        let json = parts
+            .headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
+        if json {
+            return Err(ApiError::bad_request(
+                "Invalid request: send parameters form-encoded (application/x-www-form-urlencoded), not as JSON.",
+            ));
+        }
+        let body = to_bytes(body, LIMIT).await.map_err(|_| ApiError::too_large())?;
+        let mut given = pairs(parts.uri.query().unwrap_or_default().as_bytes())?;
+        given.extend(pairs(&body)?);
+        let key = match parts
+            .headers
+            .get(IDEMPOTENCY_KEY)
+            .filter(|_| parts.method == Method::POST)
+        {
+            None => None,
+            Some(key) => Some(key.to_str().unwrap_or_default().to_owned()),
+        };
+        let asked = key
+            .clone()
+            .map(|key| Asked::new(key, parts.uri.path(), &given))
+            .transpose()?;
+        let request = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
+        Ok(Self {
+            sandbox: Arc::clone(sandbox),
+            asked,
+            cause: Cause { request, key },
+            params: Params::new(&given)?,
+        })
+    }
+}
+
+impl Call {
+    /// Answers with what `run` does and gives.
+    pub(super) fn write(
+        self,
+        run: impl FnOnce(&mut Transaction<'_>, &mut Params) -> Result<Value, ApiError>,
+    ) -> Response {
+        let Self {
+            sandbox,
+            asked,
+            cause,
+            mut params,
+        } = self;
+        match sandbox.write(asked, cause, |transaction| run(transaction, &mut params)) {
+            Outcome::Ran(Ok(body)) => reply(StatusCode::OK, &body),
+            Outcome::Ran(Err(error)) => fail(&error),
+            Outcome::Replayed(answer) => replay(&answer),
+        }
+    }
+
+    /// Answers with what `look` finds.
+    pub(super) fn read(self, look: impl FnOnce(&State, &mut Params) -> Result<Value, ApiError>) -> Response {
+        let Self {
+            sandbox, mut params, ..
+        } = self;
+        match sandbox.read(|state| look(state, &mut params)) {
+            Ok(body) => reply(StatusCode::OK, &body),
+            Err(error) => fail(&error),
+        }
+    }
+
+    /// The sandbox itself.
+    pub(super) fn sandbox(&self) -> &Arc<Sandbox> {
+        &self.sandbox
+    }
+}
+
+/// Indented, as Stripe answers: people read this with curl.
+fn reply(status: StatusCode, body: &Value) -> Response {
+    let mut text = serde_json::to_vec_pretty(body).unwrap_or_default();
+    text.push(b'\n');
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Answers with an error.
+pub(super) fn fail(error: &ApiError) -> Response {
+    let mut response = reply(error.status, &error.body());
+    if error.status == StatusCode::UNAUTHORIZED {
+        let realm = HeaderValue::from_static(r#"Basic realm="Stripe""#);
+        response.headers_mut().insert(WWW_AUTHENTICATE, realm);
+    }
+    response
+}
+
+fn replay(answer: &Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let body: Value = serde_json::from_str(answer.body.get()).unwrap_or_default();
+    let mut response = reply(status, &body);
+    let headers = response.headers_mut();
+    headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
+    if let Ok(original) = HeaderValue::from_str(&answer.request) {
+        headers.insert("original-request", original.clone());
+        headers.insert(REQUEST_ID, original);
+    }
+    response
+}

@@ -1,0 +1,211 @@
+//! Everything the sandbox knows, in memory.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::idempotency::{Answer, Keys};
+use crate::objects::{Charge, Event, PaymentIntent, PaymentMethod, Refund};
+use crate::webhooks::Queue;
+
+/// How long events are kept, in seconds.
+const EVENTS_KEPT: i64 = 30 * 24 * 60 * 60;
+
+/// What one request changed: a line of the journal.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Record {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) intents: Vec<PaymentIntent>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) charges: Vec<Charge>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) refunds: Vec<Refund>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) methods: Vec<PaymentMethod>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) events: Vec<Event>,
+    /// Events to be delivered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) queued: Vec<String>,
+    /// Events that are delivered, or given up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) settled: Vec<String>,
+    /// The outcome to be given again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) answer: Option<Answer>,
+}
+
+impl Record {
+    /// Whether nothing was changed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.intents.is_empty()
+            && self.charges.is_empty()
+            && self.refunds.is_empty()
+            && self.methods.is_empty()
+            && self.events.is_empty()
+            && self.queued.is_empty()
+            && self.settled.is_empty()
+            && self.answer.is_none()
+    }
+}
+
+/// What is kept in a table.
+pub(crate) trait Row {
+    /// What Stripe calls it in errors.
+    const NOUN: &'static str;
+    /// Its id.
+    fn id(&self) -> &str;
+    /// When it was made, in seconds.
+    fn created(&self) -> i64;
+}
+
+macro_rules! row {
+    ($type:ty, $noun:literal) => {
+        impl Row for $type {
+            const NOUN: &'static str = $noun;
+            fn id(&self) -> &str {
+                &self.id
+            }
+            fn created(&self) -> i64 {
+                self.created
+            }
+        }
+    };
+}
+
+row!(PaymentIntent, "payment_intent");
+row!(Charge, "charge");
+row!(Refund, "refund");
+row!(PaymentMethod, "PaymentMethod");
+row!(Event, "event");
+
+/// Rows in the order they were made, found by id.
+#[derive(Debug)]
+pub(crate) struct Table<T> {
+    rows: Vec<T>,
+    at: HashMap<String, usize>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            at: HashMap::new(),
+        }
+    }
+}
+
+impl<T: Row> Table<T> {
+    /// The row called `id`.
+    pub(crate) fn get(&self, id: &str) -> Option<&T> {
+        self.rows.get(self.position(id)?)
+    }
+
+    /// Where the row called `id` stands.
+    pub(crate) fn position(&self, id: &str) -> Option<usize> {
+        self.at.get(id).copied()
+    }
+
+    /// The row at `position`.
+    pub(crate) fn at(&self, position: usize) -> Option<&T> {
+        self.rows.get(position)
+    }
+
+    /// All, oldest first.
+    pub(crate) fn rows(&self) -> &[T] {
+        &self.rows
+    }
+
+    fn put(&mut self, row: T) {
+        if let Some(old) = self.position(row.id()).and_then(|at| self.rows.get_mut(at)) {
+            *old = row;
+            return;
+        }
+        self.at.insert(row.id().to_owned(), self.rows.len());
+        self.rows.push(row);
+    }
+}
+
+/// Everything.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) intents: Table<PaymentIntent>,
+    pub(crate) charges: Table<Charge>,
+    pub(crate) refunds: Table<Refund>,
+    pub(crate) methods: Table<PaymentMethod>,
+    pub(crate) events: Table<Event>,
+    pub(crate) keys: Keys,
+    pub(crate) queue: Queue,
+}
+
+impl State {
+    /// Takes in what a request changed.
+    pub(crate) fn apply(&mut self, record: Record) {
+        record.intents.into_iter().for_each(|row| self.intents.put(row));
+        record.charges.into_iter().for_each(|row| self.charges.put(row));
+        record.refunds.into_iter().for_each(|row| self.refunds.put(row));
+        record.methods.into_iter().for_each(|row| self.methods.put(row));
+        record.events.into_iter().for_each(|row| self.events.put(row));
+        for position in record.queued.iter().filter_map(|id| self.events.position(id)) {
+            self.queue.push(position);
+        }
+        for position in record.settled.iter().filter_map(|id| self.events.position(id)) {
+            self.queue.settle(position);
+        }
+        if let Some(answer) = record.answer {
+            self.keys.keep(answer);
+        }
+    }
+
+    /// Gives `each` the records that make this state anew; what is out of date at `now` is left out.
+    pub(crate) fn dump<E>(&self, now: i64, each: &mut dyn FnMut(&Record) -> Result<(), E>) -> Result<(), E> {
+        /// Rows to a line: few enough to read by eye, enough to be fast.
+        const ROWS: usize = 50;
+        for rows in self.methods.rows().chunks(ROWS) {
+            each(&Record {
+                methods: rows.to_vec(),
+                ..Record::default()
+            })?;
+        }
+        for rows in self.intents.rows().chunks(ROWS) {
+            each(&Record {
+                intents: rows.to_vec(),
+                ..Record::default()
+            })?;
+        }
+        for rows in self.charges.rows().chunks(ROWS) {
+            each(&Record {
+                charges: rows.to_vec(),
+                ..Record::default()
+            })?;
+        }
+        for rows in self.refunds.rows().chunks(ROWS) {
+            each(&Record {
+                refunds: rows.to_vec(),
+                ..Record::default()
+            })?;
+        }
+        for (first, rows) in self.events.rows().chunks(ROWS).enumerate() {
+            let mut record = Record::default();
+            for (event, position) in rows.iter().zip(first * ROWS..) {
+                let queued = self.queue.holds(position);
+                if queued {
+                    record.queued.push(event.id.clone());
+                }
+                if queued || now - event.created < EVENTS_KEPT {
+                    record.events.push(event.clone());
+                }
+            }
+            if !record.is_empty() {
+                each(&record)?;
+            }
+        }
+        for answer in self.keys.kept(now) {
+            each(&Record {
+                answer: Some(answer.clone()),
+                ..Record::default()
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! What is to be delivered, and when next. Events are known by their position in the table of events.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+/// The pauses after the first failures, in milliseconds; then a minute each.
+const PAUSES: [u64; 8] = [200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 40_000];
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// One attempt.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) position: usize,
+    pub(crate) event: String,
+    pub(crate) body: Bytes,
+}
+
+/// An event that was not yet taken.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) attempts: u32,
+    /// How the last attempt failed.
+    pub(crate) last: Option<String>,
+    /// `None` while an attempt runs.
+    due: Option<Instant>,
+}
+
+/// All events that were not yet taken.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    deliveries: BTreeMap<usize, Delivery>,
+    waiting: BTreeSet<(Instant, usize)>,
+}
+
+impl Queue {
+    /// Has the event delivered, now; harmless if it is waiting already.
+    pub(crate) fn push(&mut self, position: usize) {
+        let delivery = self.deliveries.entry(position).or_insert(Delivery {
+            attempts: 0,
+            last: None,
+            due: None,
+        });
+        if delivery.due.is_none() {
+            let now = Instant::now();
+            delivery.due = Some(now);
+            self.waiting.insert((now, position));
+        }
+    }
+
+    /// The event was taken, or is given up.
+    pub(crate) fn settle(&mut self, position: usize) {
+        if let Some(due) = self.deliveries.remove(&position).and_then(|d| d.due) {
+            self.waiting.remove(&(due, position));
+        }
+    }
+
+    /// An event that is due; it is not given again until its attempt is over.
+    pub(crate) fn take(&mut self) -> Option<usize> {
+        let (due, position) = *self.waiting.first().filter(|(due, _)| *due <= Instant::now())?;
+        self.waiting.remove(&(due, position));
+        self.deliveries.get_mut(&position)?.due = None;
+        Some(position)
+    }
+
+    /// When the next is due.
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        self.waiting.first().map(|(due, _)| *due)
+    }
+
+    /// An attempt failed: another follows.
+    pub(crate) fn failed(&mut self, position: usize, why: String) {
+        let Some(delivery) = self.deliveries.get_mut(&position) else {
+            return;
+        };
+        let pause = usize::try_from(delivery.attempts)
+            .ok()
+            .and_then(|n| PAUSES.get(n));
+        let due = Instant::now() + pause.map_or(LONGEST, |ms| Duration::from_millis(*ms));
+        delivery.attempts += 1;
+        delivery.last = Some(why);
+        if let Some(earlier) = delivery.due.replace(due) {
+            self.waiting.remove(&(earlier, position));
+        }
+        self.waiting.insert((due, position));
+    }
+
+    /// Makes all that wait due now.
+    pub(crate) fn hurry(&mut self) {
+        let now = Instant::now();
+        self.waiting = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .map(|(_, position)| (now, position))
+            .collect();
+        for delivery in self.deliveries.values_mut() {
+            delivery.due = delivery.due.map(|_| now);
+        }
+    }
+
+    /// Nothing runs any more: what was being delivered is due again.
+    pub(crate) fn recover(&mut self) {
+        let stuck = |(position, delivery): (&usize, &Delivery)| delivery.due.is_none().then_some(*position);
+        let stuck: Vec<usize> = self.deliveries.iter().filter_map(stuck).collect();
+        stuck.into_iter().for_each(|position| self.push(position));
+    }
+
+    /// Whether the event waits, or is being delivered.
+    pub(crate) fn holds(&self, position: usize) -> bool {
+        self.deliveries.contains_key(&position)
+    }
+
+    /// All, oldest event first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Delivery)> {
+        self.deliveries
+            .iter()
+            .map(|(position, delivery)| (*position, delivery))
+    }
+}
