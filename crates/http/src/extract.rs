@@ -31,12 +31,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !is_json(&request) {
-            return Err(
-                Problem::new(code::UNSUPPORTED_MEDIA_TYPE).detail("Send `Content-Type: application/json`.")
-            );
-        }
-        let bytes = Bytes::from_request(request, state).await.map_err(unreadable)?;
+        let bytes = json_bytes(request, state).await?;
         Self::from_bytes(&bytes)
     }
 }
@@ -63,6 +58,16 @@ impl<T: DeserializeOwned> Json<T> {
         })?;
         Ok(Self(value))
     }
+}
+
+/// The bytes of a body that says it is JSON.
+pub(crate) async fn json_bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    if !is_json(&request) {
+        return Err(
+            Problem::new(code::UNSUPPORTED_MEDIA_TYPE).detail("Send `Content-Type: application/json`.")
+        );
+    }
+    Bytes::from_request(request, state).await.map_err(unreadable)
 }
 
 /// A query string. 422 with a pointer under `/query` for what it cannot be.

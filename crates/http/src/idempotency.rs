@@ -1,11 +1,13 @@
 //! The `Idempotency-Key` header. `pg` keeps the rows; a service joins the two.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use wire::code;
 
+use crate::extract::{Json, json_bytes};
 use crate::problem::Problem;
 
 /// The key that the client sent, if any: 1 to 255 printable ASCII characters (IDK-1).
@@ -26,6 +28,28 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
             None => Err(Problem::new(code::MALFORMED)
                 .detail("Idempotency-Key holds 1 to 255 printable ASCII characters; a UUID is a good one.")),
         }
+    }
+}
+
+/// A JSON body, with the key and the body's hash where the request carries a key.
+#[derive(Clone, Debug)]
+pub struct KeyedJson<T> {
+    /// The body.
+    pub body: T,
+    /// The key, and the hash that tells whether a repetition says the same.
+    pub key: Option<(String, Vec<u8>)>,
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for KeyedJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let IdempotencyKey(key) = IdempotencyKey::from_request_parts(&mut parts, state).await?;
+        let bytes = json_bytes(Request::from_parts(parts, body), state).await?;
+        let Json(body) = Json::from_bytes(&bytes)?;
+        let key = key.map(|key| (key, body_hash(&bytes)));
+        Ok(Self { body, key })
     }
 }
 

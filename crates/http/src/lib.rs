@@ -17,7 +17,7 @@ pub use checks::Checks;
 pub use conditional::{IfMatch, etag, etag_of_version, fresh_or};
 pub use cursor::CursorKey;
 pub use extract::{Json, PathId, Query};
-pub use idempotency::{IdempotencyKey, body_hash};
+pub use idempotency::{IdempotencyKey, KeyedJson, body_hash};
 pub use identity::{JsonWebKey, KeySet, keys_from, sessions_at};
 pub use keys::{Claims, FetchKeys, KeysError, PublicKey, Verifier};
 pub use layer::{request_layer, with_fallbacks};

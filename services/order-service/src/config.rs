@@ -1,0 +1,109 @@
+//! Every setting of order-service, its default and its check.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pg::PgSettings;
+use runtime::{Neighbour, Secret, Settings};
+use types::{Currency, DecimalText, Money};
+
+use crate::NAME;
+use crate::domain::Rates;
+
+/// What the service needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Its database.
+    pub database: PgSettings,
+    /// Whether migrations run at the start.
+    pub migrate_on_start: bool,
+    /// What sign internal calls; the first signs, all verify.
+    pub identity_secrets: Vec<Secret>,
+    /// What signs cursors.
+    pub cursor_secret: Secret,
+    /// A copy of user-service's published keys, for when it does not answer.
+    pub jwks_file: Option<PathBuf>,
+    /// Currency, tax, shipping.
+    pub rates: Rates,
+    /// How long an order may wait for its money.
+    pub payment_window: Duration,
+    /// How long `POST /orders` waits for the checkout before it answers 202.
+    pub answer_within: Duration,
+    /// How long one call to a neighbour may take.
+    pub rpc_timeout: Duration,
+    /// Unpaid orders that one account may have; 0 for any number.
+    pub max_open_orders: u32,
+}
+
+impl Config {
+    /// Reads all settings; mistakes stay in `settings` until its `finish`.
+    pub fn read(settings: &mut Settings) -> Self {
+        let url = settings.required("DATABASE_URL", "name order-service's Postgres database");
+        let mut database = PgSettings::new(url, NAME);
+        database.max_connections = settings.number("DATABASE_MAX_CONNECTIONS", 10, 2..=200);
+        let currency = settings.text("CURRENCY", "USD");
+        let currency = Currency::parse(&currency).unwrap_or_else(|why| {
+            settings.refuse("CURRENCY", why);
+            Currency::USD
+        });
+        let shipping = amount(settings, "SHIPPING_FLAT", currency, 10);
+        // Half a major unit, as Stripe has it for most currencies.
+        let unit = 10_i64.pow(u32::from(currency.exponent()));
+        let minimum = Money::from_minor((unit / 2).max(1), currency);
+        Self {
+            database,
+            migrate_on_start: {
+                let development = !settings.production();
+                settings.flag("MIGRATE_ON_START", development)
+            },
+            identity_secrets: settings.secrets(
+                "SERVICE_IDENTITY_SECRETS",
+                "souk-demo-service-identity-0123456789",
+            ),
+            cursor_secret: settings.secret("CURSOR_SECRET", "souk-demo-cursor-0123456789abcdef"),
+            jwks_file: settings.optional("JWKS_FILE").map(PathBuf::from),
+            rates: Rates {
+                currency,
+                tax_basis_points: settings.number("TAX_BASIS_POINTS", 1_000, 0..=10_000),
+                shipping,
+                minimum,
+            },
+            payment_window: settings.seconds("PAYMENT_WINDOW_SECONDS", 900, 60..=7_200),
+            answer_within: settings.seconds("CHECKOUT_ANSWER_SECONDS", 4, 1..=30),
+            rpc_timeout: settings.seconds("RPC_TIMEOUT_SECONDS", 3, 1..=30),
+            max_open_orders: settings.number("MAX_OPEN_ORDERS", 100, 0..=100_000),
+        }
+    }
+}
+
+/// An amount in major units, or `default` major units.
+fn amount(settings: &mut Settings, name: &str, currency: Currency, default: i64) -> Money {
+    let fallback = Money::from_minor(default * 10_i64.pow(u32::from(currency.exponent())), currency);
+    let text = settings.text(name, &fallback.to_string());
+    Money::parse(&DecimalText::new(text), currency).unwrap_or_else(|why| {
+        settings.refuse(name, why);
+        fallback
+    })
+}
+
+/// The services that order-service calls.
+#[derive(Clone)]
+pub struct Neighbours {
+    /// For keys and sessions.
+    pub user: Neighbour,
+    /// For prices and stock.
+    pub product: Neighbour,
+    /// For money.
+    pub payment: Neighbour,
+}
+
+impl Neighbours {
+    /// In other processes, where the settings say.
+    pub fn remote(settings: &mut Settings) -> Self {
+        Self {
+            user: Neighbour::grpc(settings.uri("USER_SERVICE_RPC", "http://127.0.0.1:4001")),
+            product: Neighbour::grpc(settings.uri("PRODUCT_SERVICE_RPC", "http://127.0.0.1:4002")),
+            payment: Neighbour::grpc(settings.uri("PAYMENT_SERVICE_RPC", "http://127.0.0.1:4004")),
+        }
+    }
+}

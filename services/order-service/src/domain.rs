@@ -1,0 +1,12 @@
+//! Orders: their values and their rules. Pure: no SQL, no HTTP, no clock.
+
+pub mod number;
+pub mod order;
+pub mod pricing;
+pub mod refusal;
+pub mod status;
+
+pub use order::{Address, Line, NewOrder, Order};
+pub use pricing::{PricedLine, Rates, Totals};
+pub use refusal::Refusal;
+pub use status::{Party, Status};

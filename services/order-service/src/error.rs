@@ -1,0 +1,100 @@
+//! The service's refusals and faults, and the one match that turns them into problems.
+
+use std::time::Duration;
+
+use souk_http::Problem;
+use wire::code;
+
+use crate::domain::Refusal;
+use crate::http::{keyed, place_order};
+
+/// A refusal, or a fault that only storing and calling can meet.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
+    /// The client can mend it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database failed.
+    #[error("could not {doing}")]
+    Store {
+        /// What was being done.
+        doing: &'static str,
+        /// Why it failed.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database holds what cannot be.
+    #[error("the database holds an order with a bad {0}")]
+    Corrupt(&'static str),
+    /// A neighbour gave no answer.
+    #[error("the {peer} service did not answer: {}", source.message())]
+    Peer {
+        /// Which.
+        peer: &'static str,
+        /// What came instead.
+        source: tonic::Status,
+    },
+    /// Another request with the same key took over; nothing was written.
+    #[error("another request with this idempotency key took over")]
+    KeyTaken,
+    /// The saga engine failed.
+    #[error("the checkout could not be driven")]
+    Saga(#[source] saga::SagaError),
+}
+
+impl From<OrderError> for Problem {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Refused(refusal) => refusal.into(),
+            OrderError::Store { ref source, .. } if pg::is_unavailable(source) => {
+                Self::unavailable(error, Duration::from_secs(2))
+            }
+            error @ OrderError::Store { .. } => Self::fault(error),
+            error @ OrderError::Corrupt(_) => Self::fault(error),
+            error @ OrderError::Peer { .. } => Self::unavailable(error, Duration::from_secs(2)),
+            OrderError::KeyTaken => keyed::in_progress().retry_after(Duration::from_secs(1)),
+            error @ OrderError::Saga(_) => Self::unavailable(error, Duration::from_secs(2)),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let text = format!("{refusal}.");
+        match refusal {
+            Refusal::NotFound(_) => Self::new(code::ORDER_NOT_FOUND).detail(text),
+            Refusal::Illegal { from, to, .. } => {
+                let mut problem = Self::new(code::ILLEGAL_TRANSITION).detail(text);
+                if let serde_json::Value::Object(data) = Refusal::move_data(from, to) {
+                    for (name, value) in data {
+                        problem = problem.with(&name, value);
+                    }
+                }
+                problem
+            }
+            Refusal::NotYours { .. } | Refusal::NotYoursToTrack(_) => Self::new(code::FORBIDDEN).detail(text),
+            Refusal::NotTrackable { status, .. } => Self::new(code::ILLEGAL_TRANSITION)
+                .detail(text)
+                .with("status", status.name()),
+            Refusal::Stale(_) => Self::new(code::STALE).detail(text),
+            Refusal::Unavailable { pointers } => {
+                let lines: Vec<_> = pointers
+                    .iter()
+                    .map(|p| serde_json::json!({"pointer": p}))
+                    .collect();
+                Self::new(code::PRODUCT_UNAVAILABLE)
+                    .detail(text)
+                    .with("lines", lines)
+            }
+            Refusal::TooSmall { minimum, currency } => Self::new(code::AMOUNT_TOO_SMALL)
+                .detail(text)
+                .with("minimum", minimum)
+                .with("currency", currency),
+            Refusal::PriceChanged { quote } => Self::new(code::PRICE_CHANGED)
+                .detail(text)
+                .with("quote", place_order::quote(&quote)),
+            Refusal::TooManyOpen { .. } => Self::new(code::TOO_MANY_HOLDS).detail(text),
+            Refusal::TooLarge => Self::invalid_at("/items", text),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Use cases with more than one entry point.
+
+pub mod cancel;
+pub mod fulfil;
+pub mod place;
+pub mod transition;

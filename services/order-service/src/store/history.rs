@@ -1,0 +1,36 @@
+//! Where an order has been.
+
+use sqlx::PgConnection;
+use types::{OrderId, UserId};
+use wire::orders::HistoryEntry;
+
+use super::fault;
+use crate::error::OrderError;
+
+/// Every status of the order, oldest first.
+#[tracing::instrument(name = "db.history.of", skip_all, fields(order.id = %id))]
+pub async fn of(conn: &mut PgConnection, id: OrderId) -> Result<Vec<HistoryEntry>, OrderError> {
+    let rows = sqlx::query!(
+        r#"
+        select from_status, to_status, actor_type, actor_id, note, at
+          from order_history
+         where order_id = $1
+         order by id
+        "#,
+        id.get(),
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(fault("read the order's history"))?;
+    Ok(rows
+        .into_iter()
+        .map(|row| HistoryEntry {
+            from_status: row.from_status,
+            to_status: row.to_status,
+            changed_by: row.actor_type,
+            changed_by_id: row.actor_id.and_then(|id| UserId::new(id).ok()),
+            note: row.note,
+            created_at: types::rfc3339(row.at),
+        })
+        .collect())
+}
