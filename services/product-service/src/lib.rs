@@ -1,1 +1,192 @@
-//! product-service
+//! product-service: the catalogue, its images, and the stock that orders hold.
+
+pub mod config;
+pub mod domain;
+pub mod error;
+pub mod events;
+mod http;
+mod images;
+pub mod jobs;
+pub mod operator;
+pub mod ops;
+mod rpc;
+pub mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::FromRef;
+use axum::middleware;
+use cache::{Cache, Tag};
+use runtime::{
+    App, Clock, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError, Worker, require_service,
+};
+use souk_http::{CursorKey, Verifier, keys_from, request_layer, with_fallbacks};
+use sqlx::PgPool;
+use types::{Currency, ProductId};
+use wire::rpc::inventory::inventory_server::InventoryServer;
+
+pub use config::{Config, Neighbours};
+
+use crate::domain::{Category, Product};
+use crate::error::ProductError;
+use crate::images::Images;
+use crate::ops::stock::Done;
+
+/// The service's name in the topology.
+pub const NAME: &str = "product-service";
+/// Where it listens if no setting says otherwise.
+pub const PORTS: Ports = Ports {
+    public: 3002,
+    internal: Some(4002),
+    metrics: None,
+};
+/// Its tables.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// Where the history of [`MIGRATIONS`] is kept.
+const HISTORY: &str = "_sqlx_migrations";
+/// How long what is cached may stand: a change shows within this (STK-13), at once where it was made.
+const CACHE_LIFE: Duration = Duration::from_secs(1);
+/// Products that are cached at most.
+const CACHED_PRODUCTS: u64 = 10_000;
+/// How long user-service may take to answer.
+const USER_DEADLINE: Duration = Duration::from_secs(2);
+
+/// What every handler shares.
+#[derive(Clone)]
+pub struct AppState {
+    pub(crate) db: PgPool,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) currency: Currency,
+    pub(crate) verifier: Verifier,
+    pub(crate) cursors: CursorKey,
+    pub(crate) images: Images,
+    details: Cache<ProductId, Arc<Product>>,
+    categories: Cache<(), Arc<Vec<Category>>>,
+}
+
+impl AppState {
+    /// Forgets what was cached of a product. After the commit of its change.
+    pub(crate) fn product_changed(&self, id: i64) {
+        self.details.purge(product_tag(id));
+    }
+
+    /// Forgets the cached tree. After the commit of its change.
+    pub(crate) fn categories_changed(&self) {
+        self.categories.purge(Tag::of("categories", ()));
+    }
+
+    /// Counts what was done to stock, and forgets what was cached of it.
+    pub(crate) fn stock_changed<T>(
+        &self,
+        operation: &'static str,
+        done: Result<Done<T>, ProductError>,
+    ) -> Result<T, ProductError> {
+        let outcome = match &done {
+            Ok(_) => "done",
+            Err(error) if error.refusal().is_some() => "refused",
+            Err(_) => "failed",
+        };
+        metrics::counter!("stock_operations_total", "service" => NAME, "operation" => operation, "outcome" => outcome)
+            .increment(1);
+        let done = done?;
+        done.changed.iter().for_each(|id| self.product_changed(*id));
+        Ok(done.answer)
+    }
+}
+
+/// What drops a cached product.
+pub(crate) fn product_tag(id: i64) -> Tag {
+    Tag::of("product", id)
+}
+
+impl FromRef<AppState> for Verifier {
+    fn from_ref(app: &AppState) -> Self {
+        app.verifier.clone()
+    }
+}
+
+/// Brings the database up to date.
+///
+/// # Errors
+/// See [`pg::MigrateError`].
+pub async fn migrate(pool: &PgPool) -> Result<(), pg::MigrateError> {
+    pg::migrate(pool, &MIGRATIONS).await
+}
+
+/// Reads the settings and builds the service, with its neighbours in other processes.
+///
+/// # Errors
+/// A setting is wrong, or the database does not answer.
+pub async fn start(mut settings: Settings, shared: Shared) -> Result<App, StartError> {
+    let config = Config::read(&mut settings);
+    let neighbours = Neighbours::remote(&mut settings);
+    settings.finish()?;
+    build(config, neighbours, shared).await
+}
+
+/// Builds the service.
+///
+/// # Errors
+/// The database does not answer or cannot be migrated, or the image folder cannot be made.
+pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Result<App, StartError> {
+    let db = pg::connect(&config.database).await?;
+    if config.migrate_on_start {
+        migrate(&db).await?;
+    }
+    let clock = Arc::clone(&shared.clock);
+    let identity = ServiceIdentity::new(NAME, config.identity_secrets, Arc::clone(&clock));
+    let user = neighbours
+        .user
+        .rpc(identity.clone(), "user-service", USER_DEADLINE);
+    let app = AppState {
+        db: db.clone(),
+        clock: Arc::clone(&clock),
+        currency: config.currency,
+        verifier: Verifier::new(keys_from(user, config.jwks_file), Arc::clone(&clock)),
+        cursors: CursorKey::new(config.cursor_secret),
+        images: Images::open(config.image_dir, config.image_base_url).await?,
+        details: Cache::new(CACHED_PRODUCTS, CACHE_LIFE, Arc::clone(&clock)),
+        categories: Cache::new(1, CACHE_LIFE, clock),
+    };
+
+    let (router, _) = http::routes().split_for_parts();
+    let public = request_layer(with_fallbacks(router.with_state(app.clone())), NAME);
+    let inventory = InventoryServer::new(rpc::Stock(app.clone()));
+    let internal = tonic::service::Routes::new(inventory)
+        .into_axum_router()
+        .layer(middleware::from_fn(move |request, next| {
+            require_service(identity.clone(), request, next)
+        }));
+    Ok(App::new(NAME, public, readiness(db), &shared)
+        .with_metrics()
+        .with_internal(request_layer(internal, NAME))
+        .with_worker(Worker::new("sweep-holds", {
+            let app = app.clone();
+            move |stop| jobs::sweep::work(app.clone(), stop)
+        }))
+        .with_worker(Worker::new("prune", move |stop| {
+            jobs::prune::work(app.clone(), stop)
+        })))
+}
+
+/// The public API, without `/api`.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    http::routes().split_for_parts().1
+}
+
+/// Its own database answers and has every migration.
+fn readiness(db: PgPool) -> Readiness {
+    Arc::new(move || {
+        let db = db.clone();
+        Box::pin(async move {
+            match pg::pending(&db, &[(HISTORY, &MIGRATIONS)]).await {
+                Ok(false) => Ok(()),
+                Ok(true) => Err("the database has pending migrations".to_owned()),
+                Err(_) => Err("the database does not answer".to_owned()),
+            }
+        })
+    })
+}

@@ -1,0 +1,21 @@
+//! The catalogue and its stock: values and rules. Pure: no SQL, no HTTP, no clock.
+
+pub mod category;
+pub mod filter;
+pub mod hold;
+pub mod image;
+pub mod product;
+pub mod refusal;
+pub mod reservation;
+pub mod search;
+pub mod sku;
+pub mod slug;
+
+pub use category::Category;
+pub use filter::{CategoryKey, Filter, Position, Sort, SortKey};
+pub use hold::{HoldLines, Ttl};
+pub use image::{BadImage, ImageKind};
+pub use product::{NewProduct, Patch, Product, ProductKey};
+pub use refusal::{Refusal, ShortLine};
+pub use reservation::{Reservation, State};
+pub use search::Search;

@@ -1,0 +1,258 @@
+//! What an uploaded file is, by what it holds: its name and its declared type count for nothing (IMG-1).
+
+/// The largest file, in bytes.
+pub const MAX_BYTES: usize = 10 * 1024 * 1024;
+/// The most pixels.
+const MAX_PIXELS: u64 = 50_000_000;
+
+/// A kind of image that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageKind {
+    /// JPEG.
+    Jpeg,
+    /// PNG.
+    Png,
+    /// WebP.
+    WebP,
+}
+
+/// Why a file is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadImage {
+    /// Larger than any that is taken.
+    #[error("an image has 10 MiB at most")]
+    TooLarge,
+    /// Something else.
+    #[error("upload a JPEG, a PNG or a WebP")]
+    Kind,
+    /// It says what it is and no more.
+    #[error("the image is damaged: its size in pixels cannot be read")]
+    Damaged,
+    /// It would not fit into memory.
+    #[error("an image has 50 million pixels at most")]
+    TooManyPixels,
+}
+
+impl ImageKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Jpeg, Self::Png, Self::WebP];
+
+    /// The end of its files' names.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpg",
+            Self::Png => "png",
+            Self::WebP => "webp",
+        }
+    }
+
+    /// Its media type.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::WebP => "image/webp",
+        }
+    }
+
+    /// The kind of a file, if it is one that is taken.
+    pub fn of(bytes: &[u8]) -> Result<Self, BadImage> {
+        if bytes.len() > MAX_BYTES {
+            return Err(BadImage::TooLarge);
+        }
+        let kind = match bytes {
+            [0xff, 0xd8, 0xff, ..] => Self::Jpeg,
+            [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => Self::Png,
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Self::WebP,
+            _ => return Err(BadImage::Kind),
+        };
+        let size = match kind {
+            Self::Jpeg => jpeg(bytes),
+            Self::Png => png(bytes),
+            Self::WebP => webp(bytes),
+        };
+        match size {
+            None | Some((0, _) | (_, 0)) => Err(BadImage::Damaged),
+            Some((width, height)) if u64::from(width) * u64::from(height) > MAX_PIXELS => {
+                Err(BadImage::TooManyPixels)
+            }
+            Some(_) => Ok(kind),
+        }
+    }
+}
+
+/// Width and height from the first frame header; the segments before it are stepped over.
+fn jpeg(bytes: &[u8]) -> Option<(u32, u32)> {
+    let mut at = 2;
+    loop {
+        // A marker is 0xff and a code; more 0xff may fill the space before it.
+        if *bytes.get(at)? != 0xff {
+            return None;
+        }
+        while *bytes.get(at)? == 0xff {
+            at += 1;
+        }
+        let code = *bytes.get(at)?;
+        at += 1;
+        match code {
+            // Frame headers; 0xc4, 0xc8 and 0xcc are tables.
+            0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
+                let frame = bytes.get(at..at + 7)?;
+                let height = u16::from_be_bytes([*frame.get(3)?, *frame.get(4)?]);
+                let width = u16::from_be_bytes([*frame.get(5)?, *frame.get(6)?]);
+                return Some((width.into(), height.into()));
+            }
+            // Markers without a body.
+            0x01 | 0xd0..=0xd7 => {}
+            // The image ends, or its data begins, before any frame.
+            0xd8..=0xda => return None,
+            _ => {
+                let length = u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]);
+                at += usize::from(length.max(2));
+            }
+        }
+    }
+}
+
+/// Width and height from `IHDR`, which comes first.
+fn png(bytes: &[u8]) -> Option<(u32, u32)> {
+    if bytes.get(12..16)? != b"IHDR" {
+        return None;
+    }
+    Some((big_endian(bytes, 16)?, big_endian(bytes, 20)?))
+}
+
+/// Width and height from the first chunk, of which there are three kinds.
+fn webp(bytes: &[u8]) -> Option<(u32, u32)> {
+    match bytes.get(12..16)? {
+        b"VP8X" => Some((1 + little_endian_24(bytes, 24)?, 1 + little_endian_24(bytes, 27)?)),
+        b"VP8L" if *bytes.get(20)? == 0x2f => {
+            let packed = u32::from_le_bytes(bytes.get(21..25)?.try_into().ok()?);
+            Some((1 + (packed & 0x3fff), 1 + (packed >> 14 & 0x3fff)))
+        }
+        b"VP8 " if bytes.get(23..26)? == [0x9d, 0x01, 0x2a] => {
+            let side = |at: usize| -> Option<u32> {
+                let raw = u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?);
+                Some((raw & 0x3fff).into())
+            };
+            Some((side(26)?, side(28)?))
+        }
+        _ => None,
+    }
+}
+
+fn big_endian(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+fn little_endian_24(bytes: &[u8], at: usize) -> Option<u32> {
+    let [a, b, c] = *bytes.get(at..at + 3)? else {
+        return None;
+    };
+    Some(u32::from_le_bytes([a, b, c, 0]))
+}
+
+/// The name under which a file with this content is stored.
+#[must_use]
+pub fn file_name(bytes: &[u8], kind: ImageKind) -> String {
+    use sha2::Digest as _;
+    format!(
+        "{}.{}",
+        hex::encode(sha2::Sha256::digest(bytes)),
+        kind.extension()
+    )
+}
+
+/// The kind of the file called `name`, if that is a name of ours: 64 hex digits and an extension.
+#[must_use]
+pub fn kind_of_name(name: &str) -> Option<ImageKind> {
+    let (stem, extension) = name.split_once('.')?;
+    let hashed = stem.len() == 64
+        && stem
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    ImageKind::ALL
+        .into_iter()
+        .find(|kind| hashed && kind.extension() == extension)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn png_of(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
+        bytes.extend(width.to_be_bytes());
+        bytes.extend(height.to_be_bytes());
+        bytes
+    }
+
+    // IMG-1
+    #[test]
+    fn three_kinds_are_known_by_their_content() {
+        let jpeg = b"\xff\xd8\xff\xe0\0\x04ab\xff\xff\xc2\0\x11\x08\x01\x00\x02\x00\x03";
+        let lossy = b"RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01\x2a\x10\0\x20\0";
+        let lossless = b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f\x0f\xc0\x07\0";
+        let extended = b"RIFF\0\0\0\0WEBPVP8X\0\0\0\0\0\0\0\0\x0f\0\0\x1f\0\0";
+        assert_eq!(ImageKind::of(jpeg), Ok(ImageKind::Jpeg));
+        assert_eq!(super::jpeg(jpeg), Some((512, 256)));
+        assert_eq!(ImageKind::of(&png_of(16, 32)), Ok(ImageKind::Png));
+        for bytes in [&lossy[..], &lossless[..], &extended[..]] {
+            assert_eq!(webp(bytes), Some((16, 32)));
+            assert_eq!(ImageKind::of(bytes), Ok(ImageKind::WebP));
+        }
+    }
+
+    // IMG-1
+    #[test]
+    fn what_is_none_of_them_damaged_or_a_bomb_is_refused() {
+        for bytes in [
+            &b"<svg xmlns='http://www.w3.org/2000/svg'/>"[..],
+            b"GIF89a",
+            b"",
+            b"%PDF",
+            b"\xff\xd8",
+        ] {
+            assert_eq!(ImageKind::of(bytes), Err(BadImage::Kind), "{bytes:?}");
+        }
+        for bytes in [&b"\x89PNG\r\n\x1a\n"[..], b"\xff\xd8\xff\xd9", &png_of(0, 5)] {
+            assert_eq!(ImageKind::of(bytes), Err(BadImage::Damaged), "{bytes:?}");
+        }
+        assert_eq!(
+            ImageKind::of(&png_of(u32::MAX, u32::MAX)),
+            Err(BadImage::TooManyPixels)
+        );
+        assert_eq!(
+            ImageKind::of(&png_of(10_000, 5_001)),
+            Err(BadImage::TooManyPixels)
+        );
+        assert_eq!(ImageKind::of(&vec![0; MAX_BYTES + 1]), Err(BadImage::TooLarge));
+    }
+
+    #[test]
+    fn only_names_of_ours_are_names() {
+        let name = file_name(b"x", ImageKind::WebP);
+        assert_eq!(kind_of_name(&name), Some(ImageKind::WebP));
+        for other in [
+            "../etc/passwd",
+            "x.png",
+            &name.to_uppercase(),
+            &format!("{name}.png"),
+            ".jpg",
+            "",
+        ] {
+            assert_eq!(kind_of_name(other), None, "{other}");
+        }
+    }
+
+    proptest! {
+        // IMG-1
+        #[test]
+        fn no_bytes_make_it_panic(magic in prop::sample::select(vec![&b"\xff\xd8\xff"[..], b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8X", b""]), rest in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = ImageKind::of(&[magic, &rest].concat());
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! `POST /products/{id}/upload-image`.
+
+use axum::extract::State;
+use axum::extract::multipart::{Multipart, MultipartError, MultipartRejection};
+use axum::response::Response;
+use http::StatusCode;
+use sha2::{Digest as _, Sha256};
+use souk_http::{Caller, IdempotencyKey, PathId, Problem, ProblemBody};
+use types::{ProductId, Role};
+use wire::code;
+use wire::events::ProductChanged;
+use wire::products::UploadedImage;
+
+use super::body::IMAGES;
+use super::replay::Once;
+use crate::AppState;
+use crate::domain::image::MAX_BYTES;
+use crate::domain::{BadImage, ImageKind, Refusal};
+use crate::events::PRODUCTS;
+use crate::store::{fault, products};
+
+/// Adds a picture to a product: a JPEG, PNG or WebP of at most 10 MiB and 50 million pixels, in the field `image`.
+///
+/// What the file holds counts, not its name or its declared type. The first picture is the one that lists show.
+#[utoipa::path(post, path = "/products/{id}/upload-image", tag = "images",
+    security(("bearer" = [])), extensions(("x-access" = json!("its seller, admin"))),
+    request_body(content_type = "multipart/form-data", content = Vec<u8>),
+    params(("id" = ProductId, Path), ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
+    responses((status = 200, body = UploadedImage), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+        (status = 404, body = ProblemBody), (status = 413, body = ProblemBody), (status = 415, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
+#[tracing::instrument(name = "image.upload", skip_all, fields(product.id = %id))]
+pub(super) async fn upload_image(
+    State(app): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId<ProductId>,
+    key: IdempotencyKey,
+    multipart: Result<Multipart, MultipartRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&[Role::Seller, Role::Admin])?;
+    {
+        // Before ten megabytes are read for nothing.
+        let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
+        let seller = products::seller_of(&mut conn, id).await?;
+        if seller != caller.id && !caller.is_admin() {
+            return Err(Refusal::NotYours.into());
+        }
+    }
+    let bytes = image_field(multipart.map_err(not_multipart)?).await?;
+    let kind = ImageKind::of(&bytes).map_err(Refusal::from)?;
+    let mut hash = Sha256::new_with_prefix(id.get().to_be_bytes());
+    hash.update(&bytes);
+    let once = Once::new(
+        &caller,
+        "POST /products/{id}/upload-image",
+        key,
+        hash.finalize().to_vec(),
+    );
+    let name = app.images.store(&bytes, kind).await?;
+
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    if let Some(answer) = once.begin(&mut tx, now).await? {
+        return Ok(answer);
+    }
+    let mut product = products::lock(&mut tx, id).await?;
+    product.changeable_by(caller.id, caller.is_admin())?;
+    if !product.images.contains(&name) {
+        if product.images.len() >= IMAGES {
+            return Err(
+                Refusal::invalid("/image", format!("a product has {IMAGES} pictures at most")).into(),
+            );
+        }
+        product.images.push(name.clone());
+        products::save(&mut tx, &product, now).await?;
+        bus::publish(
+            &mut tx,
+            &PRODUCTS,
+            id.get(),
+            &ProductChanged { product_id: id },
+            caller.actor(),
+            now,
+        )
+        .await
+        .map_err(fault("publish a product"))?;
+    }
+    let uploaded = UploadedImage {
+        image_url: app.images.url(&name),
+        image: name,
+    };
+    let answer = once
+        .finish(&mut tx, StatusCode::OK, Vec::new(), &uploaded)
+        .await?;
+    tx.commit().await.map_err(fault("commit an image"))?;
+    app.product_changed(id.get());
+    Ok(answer)
+}
+
+/// The bytes of the field `image`; never more than an image may have.
+async fn image_field(mut multipart: Multipart) -> Result<Vec<u8>, Problem> {
+    while let Some(mut field) = multipart.next_field().await.map_err(unreadable)? {
+        if field.name() != Some("image") {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = field.chunk().await.map_err(unreadable)? {
+            if bytes.len() + chunk.len() > MAX_BYTES {
+                return Err(Refusal::from(BadImage::TooLarge).into());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        return Ok(bytes);
+    }
+    Err(Problem::invalid_at(
+        "/image",
+        "send the image in the multipart field `image`",
+    ))
+}
+
+fn not_multipart(_: MultipartRejection) -> Problem {
+    Problem::new(code::UNSUPPORTED_MEDIA_TYPE)
+        .detail("Send `Content-Type: multipart/form-data` with a boundary.")
+}
+
+fn unreadable(error: MultipartError) -> Problem {
+    match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::from(BadImage::TooLarge).into(),
+        _ => Problem::new(code::MALFORMED).detail("The multipart body cannot be read."),
+    }
+}

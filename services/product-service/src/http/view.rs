@@ -1,0 +1,46 @@
+//! Products and categories as clients see them.
+
+use types::rfc3339;
+use wire::products as wire_products;
+
+use crate::domain::{Category, Product};
+use crate::images::Images;
+
+/// How long a browser or a gateway may show a list or a product without asking again (STK-13).
+pub(crate) const CACHE_CONTROL: &str = "public, max-age=1, must-revalidate";
+
+/// A product, on the wire.
+pub(crate) fn product(product: &Product, images: &Images) -> wire_products::Product {
+    let urls: Vec<String> = product.images.iter().map(|image| images.url(image)).collect();
+    wire_products::Product {
+        id: product.id,
+        name: product.name.clone(),
+        slug: product.slug.clone(),
+        description: product.description.clone(),
+        price: product.price.to_string(),
+        compare_at_price: product.compare_at.map(|money| money.to_string()),
+        currency: product.price.currency().code().to_owned(),
+        stock_quantity: product.available,
+        category_id: product.category_id,
+        seller_id: product.seller_id,
+        image_url: urls.first().cloned(),
+        images: urls,
+        tags: product.tags.clone(),
+        sku: product.sku.clone(),
+        featured: product.featured,
+        active: product.active,
+        created_at: rfc3339(product.created_at),
+        updated_at: rfc3339(product.updated_at),
+    }
+}
+
+/// A category, on the wire.
+pub(crate) fn category(category: &Category) -> wire_products::Category {
+    wire_products::Category {
+        id: category.id,
+        name: category.name.clone(),
+        slug: category.slug.clone(),
+        description: category.description.clone(),
+        parent_id: category.parent_id,
+    }
+}

@@ -1,0 +1,3 @@
+//! What can be done to stock and catalogue, for those who have more than one way in.
+
+pub mod stock;

@@ -1,0 +1,256 @@
+//! Hold, commit, release, restock: one statement each where nothing is in the way. Where that writes nothing, we
+//! look at what the order has, answer from that, or try again.
+
+use std::time::Duration;
+
+use sqlx::{Connection as _, PgConnection, PgPool};
+use time::OffsetDateTime;
+use types::{Clock, OrderId, ProductId, UserId};
+
+use crate::domain::{HoldLines, Refusal, ShortLine, State, Ttl};
+use crate::error::ProductError;
+use crate::store::reservations::{self, Found, Wish};
+use crate::store::{expiry, fault};
+
+/// How often to look again when somebody else was faster. Each time means that they changed this very reservation,
+/// and there are not that many changes to make.
+const TRIES: usize = 5;
+/// Expired holds that one hold gives back before it gives up.
+const RECLAIM: i64 = 200;
+/// Expired holds that the sweeper gives back at once.
+const SWEEP: i64 = 200;
+
+/// What was done, and to which products' stock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done<T> {
+    /// The answer.
+    pub answer: T,
+    /// The products whose stock changed.
+    pub changed: Vec<i64>,
+}
+
+impl<T> Done<T> {
+    const fn nothing(answer: T) -> Self {
+        Self {
+            answer,
+            changed: Vec::new(),
+        }
+    }
+}
+
+/// Holds all lines for the order or none; answers with when that ends (STK-2, STK-6).
+pub async fn hold(
+    pool: &PgPool,
+    clock: &dyn Clock,
+    (order, user): (OrderId, UserId),
+    lines: HoldLines,
+    ttl: Ttl,
+) -> Result<Done<OffsetDateTime>, ProductError> {
+    let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
+    for _ in 0..TRIES {
+        let at = clock.now();
+        let wish = Wish {
+            order,
+            user,
+            lines: lines.clone(),
+            expires_at: at + ttl.get(),
+            at,
+        };
+        let Some(found) = reservations::hold(&mut conn, &wish).await? else {
+            return Ok(Done {
+                answer: wish.expires_at,
+                changed: wish.lines.products(),
+            });
+        };
+        // A repeat is answered alike also when the first one took the last unit.
+        if let Some(had) = reservations::find(&mut conn, order).await? {
+            return Ok(Done::nothing(had.held_again(&lines.hash())?));
+        }
+        match refusal(&found) {
+            Some(short @ Refusal::Short { .. }) => {
+                if let Some(done) = reclaim_and_hold(&mut conn, &wish, short).await? {
+                    return Ok(done);
+                }
+            }
+            Some(refusal) => return Err(refusal.into()),
+            None => {}
+        }
+    }
+    Err(ProductError::Corrupt("reservation that comes and goes"))
+}
+
+/// Gives back the expired holds of these products, and holds, in one transaction (STK-7). None if the order got a
+/// reservation meanwhile.
+async fn reclaim_and_hold(
+    conn: &mut PgConnection,
+    wish: &Wish,
+    short: Refusal,
+) -> Result<Option<Done<OffsetDateTime>>, ProductError> {
+    let products = wish.lines.products();
+    let over = expiry::due_of(conn, &products, wish.order, wish.at, RECLAIM).await?;
+    if over.is_empty() {
+        return Err(short.into());
+    }
+    let mut tx = conn.begin().await.map_err(fault("begin a transaction"))?;
+    let mut changed = expiry::free(&mut tx, &over, &products, wish.at).await?;
+    let outcome = reservations::hold(&mut tx, wish).await?;
+    tx.commit().await.map_err(fault("commit a hold"))?;
+    match outcome {
+        None => {
+            changed.extend(products);
+            Ok(Some(Done {
+                answer: wish.expires_at,
+                changed,
+            }))
+        }
+        Some(found) => match refusal(&found) {
+            Some(refusal) => Err(refusal.into()),
+            None => Ok(None),
+        },
+    }
+}
+
+/// Why these cannot be held, if that is so.
+fn refusal(found: &[Found]) -> Option<Refusal> {
+    let id = |f: &Found| ProductId::new(f.product_id).ok();
+    let products: Vec<ProductId> = found.iter().filter(|f| !f.for_sale).filter_map(id).collect();
+    if !products.is_empty() {
+        return Some(Refusal::Unavailable { products });
+    }
+    let lines: Vec<ShortLine> = found
+        .iter()
+        .filter(|f| f.available < f.wanted)
+        .filter_map(|f| {
+            let (product_id, sku) = (id(f)?, f.sku.clone().unwrap_or_default());
+            Some(ShortLine {
+                product_id,
+                sku,
+                left: f.available,
+                requested: f.wanted,
+            })
+        })
+        .collect();
+    (!lines.is_empty()).then_some(Refusal::Short { lines })
+}
+
+/// Sells what the order holds. An expired hold is sold too if its stock is still there (STK-8).
+pub async fn commit(pool: &PgPool, clock: &dyn Clock, order: OrderId) -> Result<Done<()>, ProductError> {
+    let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
+    for _ in 0..TRIES {
+        let at = clock.now();
+        let changed = reservations::commit(&mut conn, order, at).await?;
+        if !changed.is_empty() {
+            return Ok(Done { answer: (), changed });
+        }
+        let had = reservations::find(&mut conn, order).await?.map(|r| r.state);
+        match had {
+            Some(State::Committed) => return Ok(Done::nothing(())),
+            Some(State::Held) => {}
+            Some(State::Expired) => {
+                let changed = recommit(&mut conn, order, at).await?;
+                if !changed.is_empty() {
+                    return Ok(Done { answer: (), changed });
+                }
+                // Somebody may have committed it between the two statements.
+                if reservations::find(&mut conn, order)
+                    .await?
+                    .is_some_and(|r| r.state == State::Expired)
+                {
+                    return Err(Refusal::HoldLost(order).into());
+                }
+            }
+            None | Some(State::Released | State::Tombstone) => return Err(Refusal::HoldLost(order).into()),
+        }
+    }
+    Err(ProductError::Corrupt("reservation that comes and goes"))
+}
+
+/// Takes an expired hold's stock again, from other expired holds if need be.
+async fn recommit(
+    conn: &mut PgConnection,
+    order: OrderId,
+    at: OffsetDateTime,
+) -> Result<Vec<i64>, ProductError> {
+    let changed = reservations::recommit(conn, order, at).await?;
+    if !changed.is_empty() {
+        return Ok(changed);
+    }
+    let products = reservations::products_of(conn, order).await?;
+    let over = expiry::due_of(conn, &products, order, at, RECLAIM).await?;
+    if over.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut tx = conn.begin().await.map_err(fault("begin a transaction"))?;
+    let mut changed = expiry::free(&mut tx, &over, &products, at).await?;
+    let taken = reservations::recommit(&mut tx, order, at).await?;
+    tx.commit().await.map_err(fault("commit an expired hold"))?;
+    if taken.is_empty() {
+        return Ok(taken);
+    }
+    changed.extend(taken);
+    Ok(changed)
+}
+
+/// Gives back what the order holds. Before its hold it leaves a tombstone, which refuses the hold (STK-9, STK-10).
+pub async fn release(
+    pool: &PgPool,
+    clock: &dyn Clock,
+    order: OrderId,
+    reason: &str,
+) -> Result<Done<()>, ProductError> {
+    let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
+    for _ in 0..TRIES {
+        let at = clock.now();
+        let changed = reservations::release(&mut conn, order, reason, at).await?;
+        if !changed.is_empty() {
+            return Ok(Done { answer: (), changed });
+        }
+        let had = reservations::find(&mut conn, order).await?.map(|r| r.state);
+        match had {
+            Some(State::Released | State::Expired | State::Tombstone) => return Ok(Done::nothing(())),
+            Some(State::Committed) => return Err(Refusal::AlreadyCommitted(order).into()),
+            Some(State::Held) => {}
+            None => {
+                if reservations::entomb(&mut conn, order, reason, at).await? {
+                    return Ok(Done::nothing(()));
+                }
+            }
+        }
+    }
+    Err(ProductError::Corrupt("reservation that comes and goes"))
+}
+
+/// Puts back what the order bought, each line once; nothing if it bought nothing (STK-11).
+pub async fn restock(
+    pool: &PgPool,
+    clock: &dyn Clock,
+    order: OrderId,
+    reason: &str,
+) -> Result<Done<()>, ProductError> {
+    let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
+    let changed = reservations::restock(&mut conn, order, reason, clock.now()).await?;
+    Ok(Done { answer: (), changed })
+}
+
+/// Gives back one batch of expired holds; says whether there may be more.
+pub async fn sweep(pool: &PgPool, clock: &dyn Clock) -> Result<Done<bool>, ProductError> {
+    let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
+    let now = clock.now();
+    let over = expiry::due(&mut conn, now, SWEEP).await?;
+    if over.is_empty() {
+        return Ok(Done::nothing(false));
+    }
+    let mut tx = conn.begin().await.map_err(fault("begin a transaction"))?;
+    if !expiry::may_sweep(&mut tx).await? {
+        return Ok(Done::nothing(false));
+    }
+    let changed = expiry::free(&mut tx, &over, &[], now).await?;
+    tx.commit().await.map_err(fault("commit the sweep"))?;
+    Ok(Done {
+        answer: !changed.is_empty() && i64::try_from(over.len()).unwrap_or(SWEEP) == SWEEP,
+        changed,
+    })
+}
+
+/// How often the sweeper looks.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(1);
