@@ -122,6 +122,12 @@ impl Settings {
         self.values.get(name).filter(|v| !v.trim().is_empty()).cloned()
     }
 
+    /// Whether `name` is given and empty: where absence has a default, emptiness may still be a mistake.
+    #[must_use]
+    pub fn is_blank(&self, name: &str) -> bool {
+        self.values.get(name).is_some_and(|v| v.trim().is_empty())
+    }
+
     /// A text that must be there.
     pub fn required(&mut self, name: &str, hint: &str) -> String {
         let value = self.optional(name);
@@ -240,6 +246,11 @@ impl Settings {
             return vec![self.secret(name, demo)];
         };
         let parts: Vec<String> = list.split(',').map(|s| s.trim().to_owned()).collect();
+        if parts.iter().any(String::is_empty) {
+            // Else the demo's would stand in for it.
+            self.refuse(name, "holds an empty secret");
+            return Vec::new();
+        }
         let all = std::mem::take(&mut self.values);
         let secrets = parts
             .into_iter()
@@ -382,5 +393,8 @@ mod tests {
             keys.iter().map(Secret::expose).collect::<Vec<_>>(),
             ["new", "old"]
         );
+        let mut s = settings(&[("KEY", "new,")]);
+        s.secrets("KEY", "demo");
+        assert!(s.finish().unwrap_err().to_string().contains("empty"));
     }
 }

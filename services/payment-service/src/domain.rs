@@ -1,0 +1,11 @@
+//! Values and rules of money for orders: pure, without I/O or a clock.
+
+pub mod card_number;
+pub mod payment;
+pub mod refund;
+pub mod refusal;
+
+pub use card_number::holds_card_number;
+pub use payment::{IntentSeen, IntentState, News, Payment, Status};
+pub use refund::{Refund, RefundSeen, RefundStatus};
+pub use refusal::Refusal;

@@ -1,0 +1,8 @@
+//! The public routes.
+
+mod create_intent;
+mod create_refund;
+mod get_payment;
+mod once;
+mod receive_webhook;
+pub mod routes;

@@ -1,0 +1,40 @@
+//! Forgets what nobody needs any more.
+
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::forever;
+use crate::AppState;
+use crate::error::PaymentError;
+use crate::store::{fault, webhooks};
+
+/// How long events, in and out, are kept after they were worked off.
+const KEEP_EVENTS: Duration = Duration::from_secs(30 * 86_400);
+/// How long requests are remembered.
+const KEEP_REQUESTS: Duration = Duration::from_secs(3 * 86_400);
+/// How often to clean up.
+const POLL: Duration = Duration::from_secs(3600);
+
+/// Works until `stop`.
+pub async fn work(app: AppState, stop: CancellationToken) {
+    let nobody = Notify::new();
+    forever("prune", stop, &nobody, POLL, || run_due(&app)).await;
+}
+
+/// Cleans up; never finds more to do at once.
+///
+/// # Errors
+/// The database did not answer.
+pub async fn run_due(app: &AppState) -> Result<usize, PaymentError> {
+    let now = app.clock.now();
+    webhooks::prune(&app.db, now - KEEP_EVENTS).await?;
+    pg::outbox::prune(&app.db, now - KEEP_EVENTS)
+        .await
+        .map_err(fault("forget old events"))?;
+    pg::idempotency::prune(&app.db, now - KEEP_REQUESTS)
+        .await
+        .map_err(fault("forget old requests"))?;
+    Ok(0)
+}

@@ -1,0 +1,39 @@
+//! Looks after open payments whose webhooks may have been lost: each is read anew every few minutes.
+
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::forever;
+use crate::AppState;
+use crate::error::PaymentError;
+use crate::ops::refresh::refresh;
+use crate::store::payments;
+
+/// How long an open payment goes unread.
+pub const SPAN: Duration = Duration::from_secs(300);
+/// Payments read at once.
+const BATCH: i64 = 20;
+/// How often to look.
+const POLL: Duration = Duration::from_secs(30);
+
+/// Works until `stop`.
+pub async fn work(app: AppState, stop: CancellationToken) {
+    let nobody = Notify::new();
+    forever("recheck", stop, &nobody, POLL, || run_due(&app)).await;
+}
+
+/// Reads one batch of open payments anew; returns how many.
+///
+/// # Errors
+/// The database did not answer.
+pub async fn run_due(app: &AppState) -> Result<usize, PaymentError> {
+    let orders = payments::unwatched(&app.db, app.clock.now(), SPAN, BATCH).await?;
+    for order in &orders {
+        if let Err(error) = refresh(app, *order).await {
+            tracing::warn!(order.id = %order, %error, "a payment could not be read anew");
+        }
+    }
+    Ok(orders.len())
+}

@@ -1,0 +1,10 @@
+//! Use cases with more than one entry point. All changes to a payment go through [`observe`].
+
+pub mod cancel_intent;
+pub mod create_intent;
+pub mod observe;
+pub mod refresh;
+pub mod refund;
+pub mod resolve;
+pub mod settle;
+pub mod take_event;

@@ -1,0 +1,67 @@
+//! Reading a payment anew from the provider, without an event that told us to: what a lost webhook would have said
+//! is found here.
+
+use types::OrderId;
+
+use super::observe::{Seen, observe};
+use super::settle::payment_of;
+use crate::domain::{IntentState, Payment};
+use crate::error::PaymentError;
+use crate::store::fault;
+use crate::stripe::{Refund, StripeError};
+use crate::{AppState, NAME};
+
+/// Takes in how the order's intent and its refunds stand over there. Returns whether that was news.
+#[tracing::instrument(name = "payment.refresh", skip_all, fields(order.id = %order))]
+pub async fn refresh(app: &AppState, order: OrderId) -> Result<bool, PaymentError> {
+    let Some(before) = payment_of(app, order).await? else {
+        return Ok(false);
+    };
+    let seen = read(app, &before).await?;
+    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let after = observe(&mut tx, order, &seen, app.clock.now()).await?;
+    tx.commit().await.map_err(fault("commit what was read"))?;
+    app.relay.nudge();
+    let news = after.status != before.status;
+    if news {
+        metrics::counter!("payments_drifted_total", "service" => NAME).increment(1);
+        tracing::info!(order.id = %order, from = before.status.name(), to = after.status.name(), "found by reading");
+    }
+    Ok(news)
+}
+
+/// The intent, and its refunds where money had arrived.
+pub(crate) async fn read(app: &AppState, payment: &Payment) -> Result<Vec<Seen>, PaymentError> {
+    let Some(intent_id) = &payment.intent_id else {
+        return Ok(Vec::new());
+    };
+    let intent = app
+        .stripe
+        .retrieve_intent(intent_id)
+        .await
+        .map_err(unread)?
+        .seen();
+    let paid = matches!(intent.state, IntentState::Succeeded { .. });
+    let mut seen = vec![Seen::Intent(intent)];
+    if paid {
+        seen.push(read_refunds(app, intent_id).await?);
+    }
+    Ok(seen)
+}
+
+/// All refunds of an intent.
+pub(crate) async fn read_refunds(app: &AppState, intent_id: &str) -> Result<Seen, PaymentError> {
+    let refunds = app.stripe.refunds_of(intent_id).await.map_err(unread)?;
+    Ok(Seen::Refunds(refunds.iter().map(Refund::seen).collect()))
+}
+
+/// What could not be read says nothing, however clear the no was.
+pub(crate) fn unread(error: StripeError) -> PaymentError {
+    PaymentError::Provider(match error {
+        StripeError::Unknown(cause) => cause,
+        StripeError::Refused(declined) => {
+            tracing::warn!(%declined, "the provider has not got what we look for");
+            crate::stripe::Cause::Status(declined.status)
+        }
+    })
+}

@@ -1,0 +1,15 @@
+//! SQL, one statement a function, on a connection that the caller holds.
+
+pub mod facts;
+pub mod operations;
+pub mod payments;
+pub mod refunds;
+mod row;
+pub mod webhooks;
+
+use crate::error::PaymentError;
+
+/// Turns a failed statement into the fault that says what was being done.
+pub(crate) fn fault(doing: &'static str) -> impl FnOnce(sqlx::Error) -> PaymentError {
+    move |source| PaymentError::Store { doing, source }
+}

@@ -1,0 +1,376 @@
+//! Calls to Stripe's HTTP API: form-encoded, keyed, bounded in time and size.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use runtime::{Breaker, Secret};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use time::OffsetDateTime;
+use types::{Clock, OrderId, PaymentId, RefundId};
+
+use super::error::{Cause, Declined, StripeError};
+use super::objects::{Intent, List, Refund};
+
+/// The version whose shapes [`super::objects`] reads; the webhook endpoint is made with the same.
+const VERSION: &str = "2026-09-30.endive";
+/// The largest answer that is read.
+const MAX_ANSWER: usize = 1024 * 1024;
+/// How often a request is repeated while its twin, with the same key, runs over there.
+const TWIN_TRIES: u32 = 6;
+/// How many pages of a list are read, a hundred a page.
+const MOST_PAGES: usize = 200;
+/// The first pause before such a repetition; the next are longer.
+const TWIN_PAUSE: Duration = Duration::from_millis(40);
+
+/// Where Stripe is and who we are to it.
+#[derive(Clone, Debug)]
+pub struct StripeSettings {
+    /// `https://api.stripe.com`, or a sandbox.
+    pub api: Uri,
+    /// `sk_live_…` or `sk_test_…`.
+    pub key: Secret,
+    /// Whether the key moves real money.
+    pub live: bool,
+    /// How long one call may take.
+    pub timeout: Duration,
+}
+
+/// The client. Cheap to clone.
+#[derive(Clone)]
+pub struct Stripe {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    settings: Arc<StripeSettings>,
+    bearer: HeaderValue,
+    breaker: Breaker,
+}
+
+/// An intent to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct NewIntent<'a> {
+    /// As Stripe counts it.
+    pub amount: i64,
+    /// ISO 4217.
+    pub currency: &'a str,
+    /// Such as `card`.
+    pub methods: &'a [String],
+    /// The order it is for.
+    pub order_id: OrderId,
+    /// Our row.
+    pub payment_id: PaymentId,
+}
+
+/// A refund to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRefund<'a> {
+    /// What it takes from.
+    pub intent_id: &'a str,
+    /// As Stripe counts it.
+    pub amount: i64,
+    /// The order it is for.
+    pub order_id: OrderId,
+    /// Our row.
+    pub refund_id: RefundId,
+}
+
+type Form = Vec<(&'static str, String)>;
+
+impl Stripe {
+    /// A client; connects when it is first used.
+    ///
+    /// # Errors
+    /// The key is not text that fits a header, or TLS cannot be set up.
+    pub fn new(settings: StripeSettings, clock: Arc<dyn Clock>) -> Result<Self, runtime::StartError> {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_connect_timeout(Some(settings.timeout));
+        let https = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(provider)?
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_timer(TokioTimer::new())
+            .build(https);
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", settings.key.expose()))?;
+        bearer.set_sensitive(true);
+        Ok(Self {
+            client,
+            settings: Arc::new(settings),
+            bearer,
+            breaker: Breaker::new(clock),
+        })
+    }
+
+    /// Whether this is about real money.
+    #[must_use]
+    pub fn live(&self) -> bool {
+        self.settings.live
+    }
+
+    /// Makes an intent; with the same key, the same again.
+    pub async fn create_intent(&self, key: &str, new: NewIntent<'_>) -> Result<Intent, StripeError> {
+        let mut form: Form = vec![
+            ("amount", new.amount.to_string()),
+            ("currency", new.currency.to_ascii_lowercase()),
+            ("metadata[order_id]", new.order_id.to_string()),
+            ("metadata[payment_id]", new.payment_id.to_string()),
+        ];
+        form.extend(new.methods.iter().map(|m| ("payment_method_types[]", m.clone())));
+        self.ours(self.write("/v1/payment_intents", key, &form).await?)
+    }
+
+    /// Looks for the intent of our row among those made since `since`, newest first: for when its key may have been
+    /// forgotten over there (PAY-4).
+    pub async fn find_intent(
+        &self,
+        payment_id: PaymentId,
+        since: OffsetDateTime,
+    ) -> Result<Option<Intent>, StripeError> {
+        let (since, wanted) = (since.unix_timestamp(), payment_id.to_string());
+        let mut after = String::new();
+        for _ in 0..MOST_PAGES {
+            let path = format!("/v1/payment_intents?limit=100&created%5Bgte%5D={since}{after}");
+            let page: List<Intent> = self.read(&path).await?;
+            let last = page.data.last().map(|i| i.id.clone());
+            let found = page
+                .data
+                .into_iter()
+                .find(|i| i.metadata.get("payment_id") == Some(&wanted));
+            match (found, last) {
+                (Some(intent), _) => return self.ours(intent).map(Some),
+                (None, Some(last)) if page.has_more => after = format!("&starting_after={}", checked(&last)?),
+                (None, _) => return Ok(None),
+            }
+        }
+        Err(StripeError::Unknown(Cause::Unreadable(
+            "too many intents to look through".to_owned(),
+        )))
+    }
+
+    /// Reads an intent.
+    pub async fn retrieve_intent(&self, id: &str) -> Result<Intent, StripeError> {
+        let id = checked(id)?;
+        self.ours(self.read(&format!("/v1/payment_intents/{id}")).await?)
+    }
+
+    /// Cancels an intent; refused once it has succeeded.
+    pub async fn cancel_intent(&self, key: &str, id: &str) -> Result<Intent, StripeError> {
+        let id = checked(id)?;
+        let form: Form = vec![("cancellation_reason", "abandoned".to_owned())];
+        self.ours(
+            self.write(&format!("/v1/payment_intents/{id}/cancel"), key, &form)
+                .await?,
+        )
+    }
+
+    /// Makes a refund; with the same key, the same again.
+    pub async fn create_refund(&self, key: &str, new: NewRefund<'_>) -> Result<Refund, StripeError> {
+        let form: Form = vec![
+            ("payment_intent", new.intent_id.to_owned()),
+            ("amount", new.amount.to_string()),
+            ("metadata[order_id]", new.order_id.to_string()),
+            ("metadata[refund_id]", new.refund_id.to_string()),
+        ];
+        self.write("/v1/refunds", key, &form).await
+    }
+
+    /// Reads a refund.
+    pub async fn retrieve_refund(&self, id: &str) -> Result<Refund, StripeError> {
+        let id = checked(id)?;
+        self.read(&format!("/v1/refunds/{id}")).await
+    }
+
+    /// An intent's refunds, whoever made them; the hundred newest.
+    pub async fn refunds_of(&self, intent_id: &str) -> Result<Vec<Refund>, StripeError> {
+        let id = checked(intent_id)?;
+        let list: List<Refund> = self
+            .read(&format!("/v1/refunds?payment_intent={id}&limit=100"))
+            .await?;
+        Ok(list.data)
+    }
+
+    /// Test answers about real money, or the other way round, come from somewhere that is not ours.
+    fn ours(&self, intent: Intent) -> Result<Intent, StripeError> {
+        if intent.livemode == self.settings.live {
+            return Ok(intent);
+        }
+        Err(StripeError::Unknown(Cause::Unreadable(
+            "livemode differs from the key's".to_owned(),
+        )))
+    }
+
+    async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, StripeError> {
+        self.send(Method::GET, path, None, Bytes::new()).await
+    }
+
+    async fn write<T: DeserializeOwned>(&self, path: &str, key: &str, form: &Form) -> Result<T, StripeError> {
+        let body = serde_urlencoded::to_string(form).map_err(|e| unreadable(&e))?;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self
+                .send(Method::POST, path, Some(key), Bytes::from(body.clone()))
+                .await
+            {
+                Err(StripeError::Unknown(Cause::Busy)) if tries < TWIN_TRIES => {
+                    tokio::time::sleep(TWIN_PAUSE * tries).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Bytes,
+    ) -> Result<T, StripeError> {
+        self.breaker
+            .permit()
+            .map_err(|rest| StripeError::Unknown(Cause::Resting(rest)))?;
+        let request = self.request(method, path, key, body)?;
+        let outcome = tokio::time::timeout(self.settings.timeout, self.exchange(request)).await;
+        let outcome = outcome
+            .unwrap_or(Err(Cause::TimedOut))
+            .and_then(|(status, body)| judge(status, body));
+        let (healthy, outcome) = match outcome {
+            Ok(Ok(body)) => (true, Ok(body)),
+            Ok(Err(declined)) => (true, Err(StripeError::Refused(declined))),
+            Err(cause @ (Cause::Busy | Cause::Status(429))) => (true, Err(StripeError::Unknown(cause))),
+            Err(cause) => (false, Err(StripeError::Unknown(cause))),
+        };
+        self.breaker.record(healthy);
+        let word = match &outcome {
+            Ok(_) => "ok",
+            Err(StripeError::Refused(_)) => "refused",
+            Err(StripeError::Unknown(_)) => "unknown",
+        };
+        metrics::counter!("stripe_calls_total", "service" => crate::NAME, "outcome" => word).increment(1);
+        serde_json::from_slice(&outcome?).map_err(|e| unreadable(&e))
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, StripeError> {
+        let mut parts = self.settings.api.clone().into_parts();
+        parts.path_and_query = Some(path.parse().map_err(|e| unreadable(&e))?);
+        let uri = Uri::from_parts(parts).map_err(|e| unreadable(&e))?;
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(AUTHORIZATION, self.bearer.clone())
+            .header("stripe-version", VERSION);
+        if let Some(key) = key {
+            request = request
+                .header("idempotency-key", key)
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        request.body(Full::new(body)).map_err(|e| unreadable(&e))
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), Cause> {
+        let response = self
+            .client
+            .request(request)
+            .await
+            .map_err(|e| Cause::Unreachable(e.to_string()))?;
+        let status = response.status().as_u16();
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        let body = body.map_err(|e| Cause::Unreadable(e.to_string()))?;
+        Ok((status, body.to_bytes()))
+    }
+}
+
+/// Tells results, clear refusals and unknown outcomes apart.
+fn judge(status: u16, body: Bytes) -> Result<Result<Bytes, Declined>, Cause> {
+    #[derive(Deserialize)]
+    struct Failure {
+        error: Error,
+    }
+    #[derive(Deserialize)]
+    struct Error {
+        code: Option<String>,
+        decline_code: Option<String>,
+        message: Option<String>,
+    }
+    match status {
+        200..=299 => Ok(Ok(body)),
+        409 => Err(Cause::Busy),
+        // A wrong key is ours to mend, not the client's: until then nobody knows what to tell the order.
+        401 | 403 | 429 | 500.. => Err(Cause::Status(status)),
+        _ => {
+            let failure: Option<Failure> = serde_json::from_slice(&body).ok();
+            // Without its JSON this is not Stripe speaking but something between us.
+            let error = failure.ok_or(Cause::Status(status))?.error;
+            Ok(Err(Declined {
+                status,
+                code: error.code,
+                decline_code: error.decline_code,
+                message: error.message.unwrap_or_default().chars().take(200).collect(),
+            }))
+        }
+    }
+}
+
+/// An id goes into a path: nothing but what ids are made of.
+fn checked(id: &str) -> Result<&str, StripeError> {
+    let plain = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    plain
+        .then_some(id)
+        .ok_or_else(|| StripeError::Unknown(Cause::Unreadable("an id of an unknown form".to_owned())))
+}
+
+fn unreadable(error: &impl std::fmt::Display) -> StripeError {
+    StripeError::Unknown(Cause::Unreadable(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // PAY-5
+    #[test]
+    fn only_stripes_own_no_is_a_refusal() {
+        let no = br#"{"error":{"code":"amount_too_small","message":"Amount must be at least 50 cents","type":"invalid_request_error"}}"#;
+        let declined = judge(400, Bytes::from_static(no)).unwrap().unwrap_err();
+        assert!(declined.is("amount_too_small"));
+        assert!(matches!(judge(200, Bytes::new()), Ok(Ok(_))));
+        assert!(matches!(judge(409, Bytes::from_static(no)), Err(Cause::Busy)));
+        for status in [401, 403, 429, 500, 502, 503, 599] {
+            assert!(
+                matches!(judge(status, Bytes::from_static(no)), Err(Cause::Status(_))),
+                "{status}"
+            );
+        }
+        assert!(matches!(
+            judge(404, Bytes::from_static(b"<html>")),
+            Err(Cause::Status(404))
+        ));
+    }
+
+    #[test]
+    fn an_id_cannot_leave_its_place_in_the_path() {
+        assert!(checked("pi_3Nx").is_ok());
+        for id in ["", "../x", "pi_1?x=1", "pi_1/cancel"] {
+            assert!(checked(id).is_err(), "{id}");
+        }
+    }
+}
