@@ -1,1 +1,12 @@
-//! souk
+//! The shop as a whole: its five services built into one process, and what an operator does to it.
+//!
+//! Holds no SQL, no routes and no business rules: each service exports what is done here.
+
+pub mod admin;
+pub mod cli;
+pub mod demo;
+pub mod migrate;
+pub mod run;
+pub mod shop;
+pub mod term;
+pub mod up;

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Brings the four databases up to date: those that USER_DATABASE_URL, PRODUCT_DATABASE_URL, ORDER_DATABASE_URL and
+# PAYMENT_DATABASE_URL name, or with `--data DIR` those of an embedded shop that is not running.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/need.sh
+need_cargo
+export SQLX_OFFLINE=true
+exec cargo run --release --locked -q -p souk -- migrate "$@"
