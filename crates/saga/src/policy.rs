@@ -56,3 +56,25 @@ impl Policy {
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // SAG-2
+    #[test]
+    fn pauses_are_drawn_from_an_exponential_bound_with_full_jitter() {
+        let policy = Policy::default();
+        let most = |failures| policy.pause(failures, u32::MAX).as_millis();
+        let bounds: Vec<u128> = (1..=9).map(most).collect();
+        assert_eq!(
+            bounds,
+            [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000]
+        );
+        assert_eq!(most(u32::MAX), 30_000);
+        assert_eq!(policy.pause(5, 0), Duration::ZERO);
+        assert!(
+            policy.pause(1, u32::MAX / 2).abs_diff(Duration::from_millis(100)) < Duration::from_micros(1)
+        );
+    }
+}

@@ -10,6 +10,7 @@ mod ends;
 mod fencing;
 mod harness;
 mod inline;
+mod simulation;
 mod trip;
 mod waking;
 mod workers;
