@@ -1,1 +1,1 @@
-//! souk-test-architecture
+//! The shape of the code, checked: see `tests/it`.
