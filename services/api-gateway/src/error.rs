@@ -34,13 +34,13 @@ pub(crate) enum Failure {
     Encoding,
     #[error("too many requests")]
     Limited { again: Duration },
-    #[error("{} failed too often and is left alone", .0.name())]
+    #[error("{service} failed too often and is left alone", service = .0.name())]
     Resting(Upstream, Duration),
     #[error("{} cannot be reached: {}", .0.name(), .1)]
     Unreachable(Upstream, String),
-    #[error("{} did not answer in time", .0.name())]
+    #[error("{service} did not answer in time", service = .0.name())]
     TimedOut(Upstream),
-    #[error("{} broke off", .0.name())]
+    #[error("{service} broke off", service = .0.name())]
     Panicked(Upstream),
 }
 

@@ -1,12 +1,16 @@
 //! Every setting of product-service, its default and its check.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use pg::PgSettings;
 use runtime::{Neighbour, Secret, Settings};
 use types::Currency;
 
 use crate::NAME;
+
+/// How long an `Idempotency-Key` is kept.
+pub(crate) const KEYS_KEPT: Duration = Duration::from_secs(24 * 3_600);
 
 /// What the service needs to know.
 #[derive(Clone, Debug)]

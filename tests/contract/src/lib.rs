@@ -1,1 +1,1 @@
-//! souk-test-contract
+//! The tests of the HTTP contract; see `tests/it`.

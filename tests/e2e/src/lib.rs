@@ -1,1 +1,1 @@
-//! souk-test-e2e
+//! The tests of the shop as a whole; see `tests/it`.

@@ -12,10 +12,9 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use wire::code;
 
+use crate::config::KEYS_KEPT;
 use crate::store::fault;
 
-/// How long a key is kept.
-pub(crate) const KEEP: Duration = Duration::from_secs(24 * 3_600);
 /// How long the work may take before another request may do it.
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -47,7 +46,7 @@ impl Once {
         let Some(scope) = self.scope() else {
             return Ok(None);
         };
-        let begun = idempotency::begin(conn, &scope, now, LEASE, KEEP)
+        let begun = idempotency::begin(conn, &scope, now, LEASE, KEYS_KEPT)
             .await
             .map_err(fault("look for an earlier request"))?;
         match begun {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::AppState;
-use crate::http::replay::KEEP;
+use crate::config::KEYS_KEPT;
 
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(3_600);
@@ -27,7 +27,7 @@ pub(crate) async fn work(app: AppState, stop: CancellationToken) {
 
 async fn run_once(app: &AppState) -> Result<(), sqlx::Error> {
     let now = app.clock.now();
-    pg::idempotency::prune(&app.db, now - KEEP).await?;
+    pg::idempotency::prune(&app.db, now - KEYS_KEPT).await?;
     pg::outbox::prune(&app.db, now - KEEP_EVENTS).await?;
     Ok(())
 }
