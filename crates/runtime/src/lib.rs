@@ -10,6 +10,7 @@ mod neighbour;
 mod runner;
 mod serve;
 mod standalone;
+mod strict;
 pub mod telemetry;
 
 pub use app::{App, Readiness, Shared, Worker};

@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::strict::Strict;
+
 /// What a connection may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -21,18 +23,23 @@ pub struct Limits {
     pub header_read: Duration,
     /// The largest head, in bytes (431).
     pub header_bytes: usize,
+    /// Whether heads that two readers may read differently are refused (400).
+    pub strict: bool,
 }
 
 impl Limits {
     /// For the one port that the world reaches.
     pub const EDGE: Self = Self {
         header_read: Duration::from_secs(5),
-        header_bytes: 16 * 1024,
+        // Twice what the gateway takes: up to here it can say what is wrong, beyond the answer has no body.
+        header_bytes: 32 * 1024,
+        strict: true,
     };
     /// For ports that only neighbours reach; longer than they keep idle connections.
     pub const INSIDE: Self = Self {
         header_read: Duration::from_secs(75),
         header_bytes: 32 * 1024,
+        strict: false,
     };
 }
 
@@ -76,6 +83,7 @@ pub async fn serve(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "the connection was closed at once");
         }
+        let stream = Strict::new(stream, limits.strict, limits.header_bytes);
         let connection =
             builder.serve_connection_with_upgrades(TokioIo::new(stream), service(router.clone(), peer));
         let connection = graceful.watch(connection.into_owned());
