@@ -159,10 +159,8 @@ fn framing(head: &[u8]) -> Option<State> {
     if head.starts_with(HTTP2) {
         return Some(State::Open);
     }
-    let head = std::str::from_utf8(head).map_or_else(
-        |_| String::from_utf8_lossy(head).into_owned(),
-        str::to_owned,
-    );
+    let head =
+        std::str::from_utf8(head).map_or_else(|_| String::from_utf8_lossy(head).into_owned(), str::to_owned);
     let (mut length, mut chunked) = (None, false);
     for line in head.split("\r\n").skip(1).take_while(|line| !line.is_empty()) {
         // A line that goes on with the one before, a name with a space behind it, a lone CR: each reader has its own idea.
@@ -340,7 +338,11 @@ mod tests {
             "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\n\n\0 anything",
         ] {
             for step in [1, 2, 3, 7, 1000] {
-                assert_eq!(read(sent.as_bytes(), step).await, sent.as_bytes(), "{sent:?} by {step}");
+                assert_eq!(
+                    read(sent.as_bytes(), step).await,
+                    sent.as_bytes(),
+                    "{sent:?} by {step}"
+                );
             }
         }
     }

@@ -77,8 +77,10 @@ impl Config {
             Origins::None
         });
         Self {
-            identity_secrets: settings
-                .secrets("SERVICE_IDENTITY_SECRETS", "souk-demo-service-identity-0123456789"),
+            identity_secrets: settings.secrets(
+                "SERVICE_IDENTITY_SECRETS",
+                "souk-demo-service-identity-0123456789",
+            ),
             jwks_file: settings.optional("JWKS_FILE").map(PathBuf::from),
             origins,
             trusted_hops: settings.number("TRUSTED_HOPS", 0, 0..=8),

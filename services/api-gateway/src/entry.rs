@@ -9,8 +9,8 @@ use axum::extract::{Extension, Request};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST,
-    ORIGIN, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    HOST, ORIGIN, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
@@ -53,8 +53,8 @@ struct Inner {
 
 impl Entry {
     pub(crate) fn new(config: &Config, routes: Router) -> Self {
-        let turned_away = Router::new()
-            .fallback(|Extension(failure): Extension<Failure>| async { Problem::from(failure) });
+        let turned_away =
+            Router::new().fallback(|Extension(failure): Extension<Failure>| async { Problem::from(failure) });
         Self(Arc::new(Inner {
             routes,
             turned_away: request_layer(turned_away, NAME),
@@ -96,7 +96,8 @@ impl Entry {
         } else if asks_options && parts.uri.path() == "*" {
             StatusCode::NO_CONTENT.into_response()
         } else {
-            let router = match check(&parts).and_then(|()| path::normalise(&parts.uri).map_err(Failure::Path)) {
+            let router = match check(&parts).and_then(|()| path::normalise(&parts.uri).map_err(Failure::Path))
+            {
                 Ok(uri) => {
                     docs = uri.path() == "/docs" || uri.path().starts_with("/docs/");
                     parts.uri = uri;
@@ -132,7 +133,11 @@ impl Entry {
 
 /// What can be told from the head alone.
 fn check(parts: &Parts) -> Result<(), Failure> {
-    if parts.uri.path_and_query().is_some_and(|target| target.as_str().len() > URL_LIMIT) {
+    if parts
+        .uri
+        .path_and_query()
+        .is_some_and(|target| target.as_str().len() > URL_LIMIT)
+    {
         return Err(Failure::Url);
     }
     // As HTTP/1.1 spells them: `name: value\r\n`.
@@ -145,7 +150,8 @@ fn check(parts: &Parts) -> Result<(), Failure> {
         return Err(Failure::Headers);
     }
     let mut hosts = parts.headers.get_all(HOST).iter();
-    let named = hosts.next().is_some() || parts.uri.authority().is_some() || parts.version != Version::HTTP_11;
+    let named =
+        hosts.next().is_some() || parts.uri.authority().is_some() || parts.version != Version::HTTP_11;
     if !named || hosts.next().is_some() {
         return Err(Failure::Host);
     }

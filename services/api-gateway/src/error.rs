@@ -54,11 +54,14 @@ impl From<Failure> for Problem {
             Failure::Path(BadPath::Hiding) => {
                 Self::new(code::NOT_FOUND).detail("There is nothing at a path that hides another.")
             }
-            Failure::Url => Self::new(code::URI_TOO_LONG).detail(format!("The URL may have {URL_LIMIT} bytes.")),
+            Failure::Url => {
+                Self::new(code::URI_TOO_LONG).detail(format!("The URL may have {URL_LIMIT} bytes."))
+            }
             Failure::Headers => Self::new(code::HEADERS_TOO_LARGE)
                 .detail(format!("The headers may have {HEADERS_LIMIT} bytes together.")),
-            Failure::TooLarge { limit } => Self::new(code::TOO_LARGE)
-                .detail(format!("The body may have {limit} bytes here.")),
+            Failure::TooLarge { limit } => {
+                Self::new(code::TOO_LARGE).detail(format!("The body may have {limit} bytes here."))
+            }
             Failure::TooSlow => Self::new(code::REQUEST_TIMEOUT).detail("The body did not arrive in time."),
             Failure::BrokenBody => Self::new(code::MALFORMED)
                 .detail("The body ended early, or is not what `Content-Encoding` says."),
@@ -68,11 +71,17 @@ impl From<Failure> for Problem {
                 .detail(format!("Try again in {} seconds.", again.as_secs().max(1)))
                 .retry_after(*again),
             Failure::Resting(upstream, after) => {
-                let detail = format!("{} is not available at the moment; try again shortly.", upstream.name());
+                let detail = format!(
+                    "{} is not available at the moment; try again shortly.",
+                    upstream.name()
+                );
                 Self::new(code::UNAVAILABLE).detail(detail).retry_after(*after)
             }
             Failure::Unreachable(upstream, _) => {
-                let detail = format!("{} is not available at the moment; try again shortly.", upstream.name());
+                let detail = format!(
+                    "{} is not available at the moment; try again shortly.",
+                    upstream.name()
+                );
                 Self::unavailable(failure.clone(), Duration::from_secs(2)).detail(detail)
             }
             Failure::TimedOut(upstream) => {

@@ -57,7 +57,11 @@ impl Gateway {
 }
 
 /// Checks a request, cheapest check first, and hands it on.
-pub(crate) async fn handle(State(gateway): State<Gateway>, route: &'static Route, request: Request) -> Response {
+pub(crate) async fn handle(
+    State(gateway): State<Gateway>,
+    route: &'static Route,
+    request: Request,
+) -> Response {
     let (mut parts, body) = request.into_parts();
     let client = parts
         .extensions
@@ -148,7 +152,11 @@ impl Gateway {
         *request.headers_mut() = parts.headers;
         client.write(request.headers_mut());
 
-        let send = |request| self.0.upstreams.call(route.upstream, request, &watch, within, timeouts.body);
+        let send = |request| {
+            self.0
+                .upstreams
+                .call(route.upstream, request, &watch, within, timeouts.body)
+        };
         let answer = if unpack {
             // What comes out is bounded, and so is what goes in: a bomb is cut off at the limit.
             let request = request.map(|_| Capped::new(body, limit, watch.clone()));
@@ -193,7 +201,10 @@ fn outward(mut answer: Response<Body>, silence: Duration) -> Response {
         return answer.map(|body| Body::new(Flowing::new(body, silence)));
     }
     if status.is_server_error() {
-        tracing::error!(status = status.as_u16(), "a service failed without a problem document");
+        tracing::error!(
+            status = status.as_u16(),
+            "a service failed without a problem document"
+        );
     }
     let Some(code) = code_of(status) else {
         return answer.map(|body| Body::new(Flowing::new(body, silence)));

@@ -62,7 +62,10 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
         .user_rpc
         .clone()
         .rpc(identity, "user-service", KEYS_WITHIN);
-    let verifier = Verifier::new(keys_from(keys, config.jwks_file.clone()), Arc::clone(&shared.clock));
+    let verifier = Verifier::new(
+        keys_from(keys, config.jwks_file.clone()),
+        Arc::clone(&shared.clock),
+    );
     let policies = Arc::new(Policies::new(&config.rates, Arc::clone(&shared.clock)));
     let gateway = Gateway::new(
         verifier,
@@ -74,7 +77,10 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
     let mut router = Router::new();
     for route in TABLE {
         for pattern in route.patterns() {
-            router = router.route(&pattern, any(move |state, request| forward::handle(state, route, request)));
+            router = router.route(
+                &pattern,
+                any(move |state, request| forward::handle(state, route, request)),
+            );
         }
     }
     let router = with_fallbacks(router.merge(pages::router())).with_state(gateway);
@@ -86,7 +92,11 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
     let prune = move |stop: tokio_util::sync::CancellationToken| {
         let policies = Arc::clone(&policies);
         async move {
-            while stop.run_until_cancelled(tokio::time::sleep(PRUNE_EVERY)).await.is_some() {
+            while stop
+                .run_until_cancelled(tokio::time::sleep(PRUNE_EVERY))
+                .await
+                .is_some()
+            {
                 policies.prune();
             }
         }

@@ -137,7 +137,9 @@ mod tests {
         ] {
             assert_eq!(normal(hiding), Err(BadPath::Hiding), "{hiding}");
         }
-        for malformed in ["", "*", "x", "/%", "/%4", "/%zz", "/a%00b", "/%0a", "/%7f", "/a b"] {
+        for malformed in [
+            "", "*", "x", "/%", "/%4", "/%zz", "/a%00b", "/%0a", "/%7f", "/a b",
+        ] {
             assert_eq!(normal(malformed), Err(BadPath::Malformed), "{malformed}");
         }
     }

@@ -134,7 +134,11 @@ mod tests {
         assert!(!limiter.take(1, QUOTA, 2 * SECOND - 1).allowed);
         assert!(limiter.take(1, QUOTA, 2 * SECOND).allowed);
         assert!(!limiter.take(1, QUOTA, 2 * SECOND).allowed);
-        assert_eq!(limiter.take(1, QUOTA, 3_600 * SECOND).remaining, 9, "debts are paid in time");
+        assert_eq!(
+            limiter.take(1, QUOTA, 3_600 * SECOND).remaining,
+            9,
+            "debts are paid in time"
+        );
     }
 
     // GW-5
@@ -144,7 +148,10 @@ mod tests {
         let passed = (0..60_000_i64)
             .filter(|ms| limiter.take(1, QUOTA, ms * 1_000).allowed)
             .count();
-        assert_eq!(passed, 39, "30 at the rate and the burst of 10, one of which the rate counts");
+        assert_eq!(
+            passed, 39,
+            "30 at the rate and the burst of 10, one of which the rate counts"
+        );
     }
 
     // GW-5

@@ -83,7 +83,12 @@ pub(crate) static TABLE: &[Route] = {
         route("/api/auth/register", User, Class::Auth, Anyone),
         route("/api/auth/**", User, Class::Standard, Anyone),
         route("/api/users/**", User, Class::Standard, SignedIn),
-        route("/api/products/{id}/upload-image", Product, Class::Upload, SignedIn),
+        route(
+            "/api/products/{id}/upload-image",
+            Product,
+            Class::Upload,
+            SignedIn,
+        ),
         route("/api/products/**", Product, Class::Catalogue, ReadAnyone),
         route("/api/categories/**", Product, Class::Standard, ReadAnyone),
         route("/api/images/**", Product, Class::Standard, ReadAnyone),
@@ -136,7 +141,9 @@ impl Route {
             // The image and the multipart frame around it.
             Class::Upload => 10 * 1024 * 1024 + 64 * 1024,
             Class::Webhook => 256 * 1024,
-            Class::Standard | Class::Auth | Class::Catalogue | Class::Checkout | Class::Payments => 1024 * 1024,
+            Class::Standard | Class::Auth | Class::Catalogue | Class::Checkout | Class::Payments => {
+                1024 * 1024
+            }
         }
     }
 }
@@ -146,8 +153,8 @@ fn is_read(method: &Method) -> bool {
 }
 
 fn is_search(query: Option<&str>) -> bool {
-    query
-        .unwrap_or_default()
-        .split('&')
-        .any(|pair| pair.strip_prefix("search=").is_some_and(|words| !words.is_empty()))
+    query.unwrap_or_default().split('&').any(|pair| {
+        pair.strip_prefix("search=")
+            .is_some_and(|words| !words.is_empty())
+    })
 }

@@ -49,7 +49,9 @@ impl Upstreams {
         client: Duration,
     ) -> Result<Response<Body>, Failure> {
         let (neighbour, breaker) = self.find(upstream);
-        breaker.permit().map_err(|after| Failure::Resting(upstream, after))?;
+        breaker
+            .permit()
+            .map_err(|after| Failure::Resting(upstream, after))?;
         let answer = tokio::select! {
             answer = neighbour.call(request, limit + client) => answer,
             () = watch.service_exceeds(limit) => Err(CallError::TimedOut),
@@ -60,7 +62,8 @@ impl Upstreams {
             let there = matches!(answer, Ok(_) | Err(CallError::Panicked));
             breaker.record(there);
             let open = if breaker.is_open() { 1.0 } else { 0.0 };
-            metrics::gauge!("gateway_breaker_open", "service" => NAME, "upstream" => upstream.name()).set(open);
+            metrics::gauge!("gateway_breaker_open", "service" => NAME, "upstream" => upstream.name())
+                .set(open);
         }
         answer.map_err(|error| match error {
             CallError::Unreachable(why) => Failure::Unreachable(upstream, why),
