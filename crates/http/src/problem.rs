@@ -15,6 +15,8 @@ use wire::code::{self, Code};
 
 /// Where a problem's page is; the word is appended.
 const TYPE_BASE: &str = "https://souk.example/problems/";
+/// The members of every problem; a second one of the same name would make two readers read two things.
+const OWN_MEMBERS: [&str; 7] = ["type", "title", "status", "detail", "code", "requestId", "errors"];
 
 /// A failure that is answered to the client. Holds nothing that the client may not see.
 #[derive(Debug)]
@@ -127,11 +129,13 @@ impl Problem {
     /// A refusal that a neighbour gave, passed on as it is.
     #[must_use]
     pub fn refused(refused: wire::rpc::Refused) -> Self {
-        let mut problem = Self::new(refused.code).detail(refused.detail);
-        if let Value::Object(data) = refused.data {
-            problem.0.more.extend(data);
+        let problem = Self::new(refused.code).detail(refused.detail);
+        match refused.data {
+            Value::Object(data) => data
+                .into_iter()
+                .fold(problem, |problem, (name, value)| problem.with(&name, value)),
+            _ => problem,
         }
-        problem
     }
 
     /// Says what happened this time.
@@ -141,13 +145,13 @@ impl Problem {
         self
     }
 
-    /// Adds a member.
+    /// Adds a member. Those that every problem has cannot be replaced.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
-        self.0.more.insert(
-            name.to_owned(),
-            serde_json::to_value(value).unwrap_or(Value::Null),
-        );
+        if !OWN_MEMBERS.contains(&name) {
+            let value = serde_json::to_value(value).unwrap_or(Value::Null);
+            self.0.more.insert(name.to_owned(), value);
+        }
         self
     }
 
@@ -211,4 +215,22 @@ fn chain(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    // GW-13
+    #[test]
+    fn what_a_neighbour_tells_besides_does_not_replace_what_every_problem_has() {
+        let refused = wire::rpc::Refused {
+            code: code::NOT_PAYABLE,
+            detail: "order 81 is cancelled".to_owned(),
+            data: json!({"status": "cancelled", "orderStatus": "cancelled"}),
+        };
+        let more = Problem::refused(refused).0.more;
+        assert_eq!(Value::Object(more), json!({"orderStatus": "cancelled"}));
+    }
 }

@@ -86,8 +86,8 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
     let router = with_fallbacks(router.merge(pages::router())).with_state(gateway);
     // It has nothing of its own that could fail: a dead service must not take the others' entry away (OPS-1).
     let readiness: Readiness = Arc::new(|| Box::pin(async { Ok(()) }));
-    let mut app = App::new(NAME, request_layer(router, NAME), readiness, &shared);
-    app.public = Entry::new(&config, app.public).into_router();
+    let mut app = App::new(NAME, router, readiness, &shared);
+    app.public = Entry::new(&config, request_layer(app.public, NAME)).into_router();
 
     let prune = move |stop: tokio_util::sync::CancellationToken| {
         let policies = Arc::clone(&policies);

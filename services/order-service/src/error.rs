@@ -75,7 +75,7 @@ impl From<Refusal> for Problem {
             Refusal::NotYours { .. } | Refusal::NotYoursToTrack(_) => Self::new(code::FORBIDDEN).detail(text),
             Refusal::NotTrackable { status, .. } => Self::new(code::ILLEGAL_TRANSITION)
                 .detail(text)
-                .with("status", status.name()),
+                .with("orderStatus", status.name()),
             Refusal::Stale(_) => Self::new(code::STALE).detail(text),
             Refusal::Unavailable { pointers } => {
                 let lines: Vec<_> = pointers

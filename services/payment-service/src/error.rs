@@ -106,7 +106,7 @@ impl From<Refusal> for Refused {
         let (code, data) = match refusal {
             Refusal::OrderNotFound(_) => (code::ORDER_NOT_FOUND, Value::Null),
             Refusal::PaymentNotFound(_) => (code::PAYMENT_NOT_FOUND, Value::Null),
-            Refusal::NotPayable { status, .. } => (code::NOT_PAYABLE, json!({"status": status})),
+            Refusal::NotPayable { status, .. } => (code::NOT_PAYABLE, json!({"orderStatus": status})),
             Refusal::OtherAmount { .. } => (code::IDEMPOTENCY_MISMATCH, Value::Null),
             Refusal::Cancelled(_) => (code::PAYMENT_CANCELLED, Value::Null),
             Refusal::AmountTooSmall(_) => (code::AMOUNT_TOO_SMALL, Value::Null),

@@ -364,7 +364,6 @@ pub(crate) fn strict_service() -> Router {
     with_fallbacks(router)
 }
 
-#[expect(clippy::unused_async, reason = "a handler")]
 async fn panics() -> &'static str {
     panic!("on purpose")
 }

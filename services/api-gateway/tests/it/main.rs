@@ -1,4 +1,11 @@
 //! The gateway between clients and doubles of its services.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, also in what its tests share"
+)]
 
 mod compression;
 mod cors;

@@ -20,6 +20,7 @@ async fn its_own_health_does_not_depend_on_the_services() {
             (StatusCode::OK, &json!("ok")),
             "{path}"
         );
+        assert_eq!(answer.header("x-request-id").len(), 36);
     }
     let all = gateway.get("/health/all").await;
     assert_eq!(all.status, StatusCode::SERVICE_UNAVAILABLE);
