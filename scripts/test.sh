@@ -23,6 +23,8 @@ step() {
 
 step "format" cargo fmt --all -- --check
 step "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+# Some tests start the shop as its own processes.
+step "binaries" cargo build --workspace --bins --locked
 step "tests" cargo test --workspace --locked --no-fail-fast
 [ ! -x scripts/newman.sh ] || step "postman collection" scripts/newman.sh
 

@@ -14,4 +14,4 @@ pub mod server;
 pub mod testing;
 
 pub use migrate::{MIGRATIONS, MigrateError, migrate, migrate_all, pending};
-pub use pool::{PgSettings, connect, constraint_of, is_unavailable};
+pub use pool::{PgSettings, begin, connect, constraint_of, is_unavailable};

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgPool, Postgres, Transaction};
 
 /// A connection is replaced after this long: it forgets leaked memory and follows a fail-over.
 const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -84,6 +84,24 @@ pub async fn connect(settings: &PgSettings) -> Result<PgPool, sqlx::Error> {
         .test_before_acquire(false)
         .connect_with(settings.connect_options()?)
         .await
+}
+
+/// Begins a transaction on a connection of `pool`, and may be dropped at any moment.
+///
+/// [`PgPool::begin`] may not: dropped after `begin` was sent and before it was answered, sqlx puts the connection back
+/// with the transaction open, and what its next user writes by itself is not committed. Here a task of its own
+/// waits for the answer, and rolls back if nobody wants it any more.
+///
+/// # Errors
+/// The database did not answer.
+pub async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let pool = pool.clone();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "lives no longer than one round trip, and holds nothing that shutdown waits for"
+    )]
+    let begun = tokio::spawn(async move { pool.begin().await });
+    begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
 
 /// Whether `error` says that the database cannot be reached right now, so that waiting may help.

@@ -62,8 +62,15 @@ impl<T> Strict<T> {
         while let Some((&byte, rest)) = bytes.split_first() {
             match self.state {
                 State::Head => {
-                    self.head.extend_from_slice(&[byte]);
-                    self.state = self.after_head_byte();
+                    let line = bytes
+                        .iter()
+                        .position(|b| *b == b'\n')
+                        .map_or(bytes.len(), |at| at + 1);
+                    let (line, after) = bytes.split_at(line);
+                    self.head.extend_from_slice(line);
+                    self.state = self.after_part_of_head();
+                    bytes = after;
+                    continue;
                 }
                 State::Body(left) => {
                     let taken = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -121,8 +128,8 @@ impl<T> Strict<T> {
         }
     }
 
-    /// Looks at a head that has just got one byte longer.
-    fn after_head_byte(&mut self) -> State {
+    /// Looks at a head that has just got one line longer, or a part of one.
+    fn after_part_of_head(&mut self) -> State {
         // Empty lines before a request are allowed, and nothing.
         if self.head.as_ref() == b"\r\n" {
             self.head.clear();

@@ -36,7 +36,7 @@ pub fn handler(app: AppState) -> Handler {
 }
 
 async fn take(app: &AppState, event: Delivered) -> Result<(), OrderError> {
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     let now = app.clock.now();
     if pg::inbox::first_time(&mut tx, NAME, event.id, now)
         .await

@@ -24,7 +24,6 @@ use axum::extract::FromRef;
 use axum::middleware::{self, Next};
 use bus::Relay;
 use pg::MigrateError;
-use runtime::context::{self, Context};
 use runtime::{
     App, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError, Worker, require_service,
 };
@@ -205,15 +204,12 @@ fn api() -> OpenApiRouter<AppState> {
 
 /// gRPC, for services that can prove who they are.
 fn internal(state: AppState, identity: ServiceIdentity) -> Router {
-    tonic::service::Routes::new(PaymentsServer::new(rpc::Server(state)))
+    let guarded = tonic::service::Routes::new(PaymentsServer::new(rpc::Server(state)))
         .into_axum_router()
         .layer(middleware::from_fn(move |request: Request<Body>, next: Next| {
             require_service(identity.clone(), request, next)
-        }))
-        .layer(middleware::from_fn(|request: Request<Body>, next: Next| {
-            let context = Context::from_headers(NAME, request.headers());
-            context::scope(context, next.run(request))
-        }))
+        }));
+    request_layer(guarded, NAME)
 }
 
 fn readiness(db: PgPool) -> Readiness {

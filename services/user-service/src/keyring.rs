@@ -88,7 +88,7 @@ impl Keyring {
     /// Makes the next key when it is due and forgets the dead ones.
     pub async fn rotate(&self) -> Result<(), UserError> {
         let now = self.0.clock.now();
-        let mut tx = self.0.db.begin().await.map_err(UserError::store("begin"))?;
+        let mut tx = pg::begin(&self.0.db).await.map_err(UserError::store("begin"))?;
         keys::lock(&mut tx).await?;
         let newest = keys::all(&mut tx).await?.last().map(|key| key.signs_from);
         if let NextKey::Make(signs_from) = self.0.times.next(newest, now) {

@@ -91,7 +91,7 @@ pub async fn create_admin(
     let email = Email::parse(email)?;
     let password = new_password(password, &email)?;
     let (hash, now) = (hash(password).await?, clock.now());
-    let mut tx = pool.begin().await.map_err(UserError::store("begin"))?;
+    let mut tx = pg::begin(pool).await.map_err(UserError::store("begin"))?;
     let id = match users::by_email(&mut tx, &email).await? {
         Some((id, old)) => {
             users::lock(&mut tx, id).await?;

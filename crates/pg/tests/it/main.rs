@@ -9,4 +9,5 @@ mod idempotency;
 mod inbox;
 mod migrate;
 mod outbox;
+mod pool;
 mod server;

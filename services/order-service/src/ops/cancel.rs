@@ -13,7 +13,7 @@ use crate::store::{fault, orders};
 ///
 /// An order that waits for its money is undone by its own checkout; one that was paid by a cancellation.
 pub async fn cancel(app: &AppState, id: OrderId, actor: Actor, reason: &str) -> Result<Order, OrderError> {
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     let order = orders::lock(&mut tx, id).await?;
     let party = order.party(actor)?;
     if !order.may_move(Status::Cancelled, party)? {

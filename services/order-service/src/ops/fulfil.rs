@@ -62,7 +62,7 @@ pub async fn advance(
     note: Option<&str>,
     version: VersionCheck<'_>,
 ) -> Result<Order, Problem> {
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     let order = orders::lock(&mut tx, id).await?;
     let to_be_made = judge(&order, to, actor).map_err(OrderError::from)?;
     version(order.version)?;
@@ -113,7 +113,7 @@ pub async fn track(
     actor: Actor,
     version: VersionCheck<'_>,
 ) -> Result<Order, Problem> {
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     let order = orders::lock(&mut tx, id).await?;
     let status = order.status;
     let party = order.party(actor).map_err(OrderError::from)?;

@@ -103,7 +103,7 @@ pub async fn place(
     if expected.is_some_and(|total| total != priced.1.total) {
         return Err(Refusal::PriceChanged { quote: priced.1 }.into());
     }
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     if app.max_open_orders > 0 {
         let open = orders::count_open(&mut tx, caller.id, app.max_open_orders).await?;
         if open >= i64::from(app.max_open_orders) {

@@ -20,7 +20,7 @@ use wire::events::PaymentCancelled;
 #[tracing::instrument(name = "payment.cancel_intent", skip_all, fields(order.id = %order))]
 pub async fn cancel_intent(app: &AppState, order: OrderId) -> Result<Payment, PaymentError> {
     let now = app.clock.now();
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     payments::bury(&mut tx, order, now).await?;
     let payment = payments::lock(&mut tx, order).await?;
     let operation = match (payment.status.is_open(), &payment.intent_id) {
@@ -97,7 +97,7 @@ pub(crate) async fn carry_out(
 /// Writes the next try down for later.
 async fn again(app: &AppState, payment: &Payment) -> Result<(), PaymentError> {
     let now = app.clock.now();
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     let payment = payments::lock(&mut tx, payment.order_id).await?;
     let later = now + time::Duration::seconds(30);
     operations::start(&mut tx, &payment, Kind::CancelIntent, now, later).await?;

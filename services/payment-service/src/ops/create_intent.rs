@@ -12,6 +12,9 @@ use crate::store::operations::{self, Ended, Kind, Operation};
 use crate::store::{fault, payments};
 use crate::stripe::{Cause, Declined, NewIntent, StripeError, to_provider};
 
+/// A call from long ago may turn out never to have been made, and is then made.
+const TRIES: usize = 2;
+
 /// What is to be paid, by the order's own snapshot (PAY-3).
 #[derive(Clone, Copy, Debug)]
 pub struct Ask {
@@ -30,16 +33,23 @@ pub struct Ask {
 /// [`PaymentError::Provider`] if the provider does not answer: the intent is then made later, and found by the next call.
 #[tracing::instrument(name = "payment.create_intent", skip_all, fields(order.id = %ask.order_id))]
 pub async fn create_intent(app: &AppState, ask: Ask) -> Result<Payment, PaymentError> {
-    let (payment, operation) = begin(app, ask).await?;
-    match operation {
-        Some(operation) => carry_out(app, &operation, &payment).await,
-        None => Ok(payment),
+    for _ in 0..TRIES {
+        let (payment, operation) = begin(app, ask).await?;
+        let payment = match operation {
+            Some(operation) => carry_out(app, &operation, &payment).await?,
+            None => payment,
+        };
+        if payment.intent_id.is_some() {
+            return Ok(payment);
+        }
+        // An old call was found never to have been made: now it is made anew.
     }
+    Err(PaymentError::Provider(Cause::Busy))
 }
 
 async fn begin(app: &AppState, ask: Ask) -> Result<(Payment, Option<Operation>), PaymentError> {
     let now = app.clock.now();
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     payments::open(&mut tx, ask.order_id, ask.user_id, ask.amount, now).await?;
     let payment = payments::lock(&mut tx, ask.order_id).await?;
     let stored = payment.asked()?;

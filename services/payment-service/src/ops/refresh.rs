@@ -18,7 +18,7 @@ pub async fn refresh(app: &AppState, order: OrderId) -> Result<bool, PaymentErro
         return Ok(false);
     };
     let seen = read(app, &before).await?;
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     let after = observe(&mut tx, order, &seen, app.clock.now()).await?;
     tx.commit().await.map_err(fault("commit what was read"))?;
     app.relay.nudge();

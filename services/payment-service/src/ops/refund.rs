@@ -37,7 +37,7 @@ pub struct Ask<'a> {
 #[tracing::instrument(name = "payment.refund", skip_all, fields(order.id = %ask.order_id))]
 pub async fn refund(app: &AppState, ask: Ask<'_>) -> Result<(Payment, Refund), PaymentError> {
     let now = app.clock.now();
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     let payment = payments::lock(&mut tx, ask.order_id).await?;
     if let Some(name) = ask.ask_key
         && let Some(refund) = refunds::asked(&mut tx, payment.id, name).await?
@@ -183,7 +183,7 @@ async fn give_up(
     others: Vec<RefundSeen>,
 ) -> Result<Payment, PaymentError> {
     let now = app.clock.now();
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     payments::lock(&mut tx, op.order_id).await?;
     let current = refunds::find(&mut tx, refund.id)
         .await?

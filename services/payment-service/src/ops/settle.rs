@@ -26,7 +26,7 @@ pub(crate) async fn settle(
     seen: &[Seen],
     ended: &Ended,
 ) -> Result<Payment, PaymentError> {
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     let payment = observe(&mut tx, op.order_id, seen, app.clock.now()).await?;
     operations::end(&mut tx, &op.key, ended).await?;
     tx.commit()

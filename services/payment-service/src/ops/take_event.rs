@@ -60,7 +60,7 @@ pub async fn take_event(app: &AppState, stored: &Stored) -> Result<(), PaymentEr
             (Some(payment.order_id), vec![Seen::Dispute(dispute.status)])
         }
     };
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     if !webhooks::finish(&mut tx, stored.id).await? {
         return Ok(());
     }

@@ -47,7 +47,7 @@ pub(super) async fn adjust_stock(
     checks.finish()?;
 
     let now = app.clock.now();
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     let product = products::lock(&mut tx, id).await?;
     product.changeable_by(caller.id, caller.is_admin())?;
     check_version(&headers, &product, true)?;

@@ -49,7 +49,7 @@ pub(super) async fn create_category(
     let once = Once::new(&caller, "POST /categories", key, body_hash(raw.get().as_bytes()));
 
     let now = app.clock.now();
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     if let Some(answer) = once.begin(&mut tx, now).await? {
         return Ok(answer);
     }

@@ -21,7 +21,7 @@ pub(super) async fn delete_category(
     if_match: IfMatch,
 ) -> Result<Json<Message>, Problem> {
     caller.require(&[Role::Admin])?;
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     categories::lock_tree(&mut tx).await?;
     let category = categories::lock(&mut tx, id).await?;
     if_match.check(&etag_of_version(category.version))?;

@@ -29,7 +29,7 @@ pub(super) async fn delete_product(
 ) -> Result<Json<Message>, Problem> {
     caller.require(&[Role::Seller, Role::Admin])?;
     let now = app.clock.now();
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     let product = products::lock(&mut tx, id).await?;
     product.changeable_by(caller.id, caller.is_admin())?;
     check_version(&headers, &product, false)?;

@@ -42,7 +42,7 @@ pub(super) async fn update_category(
     checks.finish()?;
 
     let now = app.clock.now();
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     categories::lock_tree(&mut tx).await?;
     let mut category = categories::lock(&mut tx, id).await?;
     if_match.check(&etag_of_version(category.version))?;

@@ -38,7 +38,7 @@ pub(super) async fn update_product(
     let patch = body::patch(body, app.currency, &app.images)?;
 
     let now = app.clock.now();
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     let product = products::lock(&mut tx, id).await?;
     product.changeable_by(caller.id, caller.is_admin())?;
     check_version(&headers, &product, patch.stock.is_some())?;

@@ -59,7 +59,7 @@ pub(super) async fn upload_image(
     let name = app.images.store(&bytes, kind).await?;
 
     let now = app.clock.now();
-    let mut tx = app.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     if let Some(answer) = once.begin(&mut tx, now).await? {
         return Ok(answer);
     }

@@ -110,7 +110,7 @@ pub async fn load_catalogue(
     progress: impl Fn(usize, usize) + Send,
 ) -> Result<Loaded, LoadError> {
     let now = clock.now();
-    let mut tx = pool.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(pool).await.map_err(fault("begin a transaction"))?;
     let mut loaded = Loaded::default();
     let mut rest: Vec<&CatalogueCategory> = catalogue.categories.iter().collect();
     // A level of the tree at a time: a parent is there before its children.

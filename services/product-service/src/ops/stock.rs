@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::pool::PoolConnection;
+use sqlx::{PgPool, Postgres};
 use time::OffsetDateTime;
 use types::{Clock, OrderId, ProductId, UserId};
 
@@ -46,8 +47,8 @@ pub async fn hold(
     lines: HoldLines,
     ttl: Ttl,
 ) -> Result<Done<OffsetDateTime>, ProductError> {
-    let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
     for _ in 0..TRIES {
+        let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
         let at = clock.now();
         let wish = Wish {
             order,
@@ -68,7 +69,7 @@ pub async fn hold(
         }
         match refusal(&found) {
             Some(short @ Refusal::Short { .. }) => {
-                if let Some(done) = reclaim_and_hold(&mut conn, &wish, short).await? {
+                if let Some(done) = reclaim_and_hold(pool, conn, &wish, short).await? {
                     return Ok(done);
                 }
             }
@@ -82,16 +83,18 @@ pub async fn hold(
 /// Gives back the expired holds of these products, and holds, in one transaction (STK-7). None if the order got a
 /// reservation meanwhile.
 async fn reclaim_and_hold(
-    conn: &mut PgConnection,
+    pool: &PgPool,
+    mut conn: PoolConnection<Postgres>,
     wish: &Wish,
     short: Refusal,
 ) -> Result<Option<Done<OffsetDateTime>>, ProductError> {
     let products = wish.lines.products();
-    let over = expiry::due_of(conn, &products, wish.order, wish.at, RECLAIM).await?;
+    let over = expiry::due_of(&mut conn, &products, wish.order, wish.at, RECLAIM).await?;
     if over.is_empty() {
         return Err(short.into());
     }
-    let mut tx = conn.begin().await.map_err(fault("begin a transaction"))?;
+    drop(conn);
+    let mut tx = pg::begin(pool).await.map_err(fault("begin a transaction"))?;
     let mut changed = expiry::free(&mut tx, &over, &products, wish.at).await?;
     let outcome = reservations::hold(&mut tx, wish).await?;
     tx.commit().await.map_err(fault("commit a hold"))?;
@@ -135,8 +138,8 @@ fn refusal(found: &[Found]) -> Option<Refusal> {
 
 /// Sells what the order holds. An expired hold is sold too if its stock is still there (STK-8).
 pub async fn commit(pool: &PgPool, clock: &dyn Clock, order: OrderId) -> Result<Done<()>, ProductError> {
-    let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
     for _ in 0..TRIES {
+        let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
         let at = clock.now();
         let changed = reservations::commit(&mut conn, order, at).await?;
         if !changed.is_empty() {
@@ -147,11 +150,12 @@ pub async fn commit(pool: &PgPool, clock: &dyn Clock, order: OrderId) -> Result<
             Some(State::Committed) => return Ok(Done::nothing(())),
             Some(State::Held) => {}
             Some(State::Expired) => {
-                let changed = recommit(&mut conn, order, at).await?;
+                let changed = recommit(pool, conn, order, at).await?;
                 if !changed.is_empty() {
                     return Ok(Done { answer: (), changed });
                 }
                 // Somebody may have committed it between the two statements.
+                let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
                 if reservations::find(&mut conn, order)
                     .await?
                     .is_some_and(|r| r.state == State::Expired)
@@ -167,20 +171,22 @@ pub async fn commit(pool: &PgPool, clock: &dyn Clock, order: OrderId) -> Result<
 
 /// Takes an expired hold's stock again, from other expired holds if need be.
 async fn recommit(
-    conn: &mut PgConnection,
+    pool: &PgPool,
+    mut conn: PoolConnection<Postgres>,
     order: OrderId,
     at: OffsetDateTime,
 ) -> Result<Vec<i64>, ProductError> {
-    let changed = reservations::recommit(conn, order, at).await?;
+    let changed = reservations::recommit(&mut conn, order, at).await?;
     if !changed.is_empty() {
         return Ok(changed);
     }
-    let products = reservations::products_of(conn, order).await?;
-    let over = expiry::due_of(conn, &products, order, at, RECLAIM).await?;
+    let products = reservations::products_of(&mut conn, order).await?;
+    let over = expiry::due_of(&mut conn, &products, order, at, RECLAIM).await?;
     if over.is_empty() {
         return Ok(Vec::new());
     }
-    let mut tx = conn.begin().await.map_err(fault("begin a transaction"))?;
+    drop(conn);
+    let mut tx = pg::begin(pool).await.map_err(fault("begin a transaction"))?;
     let mut changed = expiry::free(&mut tx, &over, &products, at).await?;
     let taken = reservations::recommit(&mut tx, order, at).await?;
     tx.commit().await.map_err(fault("commit an expired hold"))?;
@@ -240,7 +246,8 @@ pub async fn sweep(pool: &PgPool, clock: &dyn Clock) -> Result<Done<bool>, Produ
     if over.is_empty() {
         return Ok(Done::nothing(false));
     }
-    let mut tx = conn.begin().await.map_err(fault("begin a transaction"))?;
+    drop(conn);
+    let mut tx = pg::begin(pool).await.map_err(fault("begin a transaction"))?;
     if !expiry::may_sweep(&mut tx).await? {
         return Ok(Done::nothing(false));
     }

@@ -51,7 +51,7 @@ pub async fn change_password(
     };
     let hash = app.hasher.hash(new).await?;
 
-    let mut tx = app.db.begin().await.map_err(UserError::store("begin"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(UserError::store("begin"))?;
     if !users::replace_hash(&mut tx, caller.id, &stored, &hash).await? {
         return Err(Refusal::InvalidCredentials.into()); // another change was faster
     }

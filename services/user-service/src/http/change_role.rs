@@ -40,7 +40,7 @@ pub async fn change_role(
         .role
         .parse()
         .map_err(|why| Problem::invalid_at("/role", why))?;
-    let mut tx = app.db.begin().await.map_err(UserError::store("begin"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(UserError::store("begin"))?;
     let mut account = users::lock(&mut tx, id).await?;
     if_match.check(&etag_of_version(account.version))?;
     if account.role != role {

@@ -107,7 +107,7 @@ async fn open_session(
     let absolute_expires_at = now + app.lifetimes.absolute;
     let id = Uuid::now_v7();
     let (user_agent, ip_prefix) = (user_agent(headers), ip_prefix(headers));
-    let mut tx = app.db.begin().await.map_err(UserError::store("begin"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(UserError::store("begin"))?;
     // The password may have changed since it was verified; that ended all sessions, so none may start now.
     let Some(account) = users::hold_password(&mut tx, user, verified_hash).await? else {
         return Err(Refusal::InvalidCredentials.into());

@@ -23,7 +23,7 @@ pub async fn log_out(
     Json(body): Json<HoldsRefreshToken>,
 ) -> Result<Json<Message>, Problem> {
     let token = RefreshToken::presented(&body.refresh_token);
-    let mut tx = app.db.begin().await.map_err(UserError::store("begin"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(UserError::store("begin"))?;
     if let Some(found) = sessions::lock_by_token(&mut tx, &token).await? {
         sessions::revoke(&mut tx, found.session, RevokedWhy::Logout, app.clock.now()).await?;
     }

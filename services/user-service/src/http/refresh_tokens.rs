@@ -35,7 +35,7 @@ pub async fn refresh_tokens(
     let now = app.clock.now();
     // Before the transaction: it may need a connection of its own.
     let signer = app.keyring.signer().await?;
-    let mut tx = app.db.begin().await.map_err(UserError::store("begin"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(UserError::store("begin"))?;
     let Some(found) = sessions::lock_by_token(&mut tx, &token).await? else {
         return Err(Refusal::InvalidRefreshToken.into());
     };

@@ -41,7 +41,7 @@ pub async fn update_profile(
         .map(|t| checks.take("/phone", domain::phone(&t)).flatten());
     checks.finish()?;
 
-    let mut tx = app.db.begin().await.map_err(UserError::store("begin"))?;
+    let mut tx = pg::begin(&app.db).await.map_err(UserError::store("begin"))?;
     let mut account = users::lock(&mut tx, caller.id).await?;
     if_match
         .check(&etag_of_version(account.version))

@@ -27,7 +27,8 @@ impl Drop for Folder {
 fn souk(arguments: &[&str], settings: &[(&str, &str)]) -> (bool, String) {
     let output = Command::new(binary("souk"))
         .args(arguments)
-        .env_remove("SOUK_ENV")
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .envs(settings.iter().copied())
         .output()
         .expect("souk runs");

@@ -25,7 +25,7 @@ pub(super) async fn run(saga: &Checkout, s: &CheckoutState) -> Result<Progress, 
 /// True if the order is confirmed now; false if it was cancelled.
 async fn confirm(saga: &Checkout, s: &CheckoutState) -> Result<bool, OrderError> {
     let now = saga.clock.now();
-    let mut tx = saga.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&saga.db).await.map_err(fault("begin a transaction"))?;
     let step = (Status::Pending, Status::Confirmed);
     if advance(&mut tx, s.order_id, step, Actor::System, None, now).await? {
         if let Some(intent) = &s.payment_intent_id {

@@ -20,7 +20,7 @@ pub(super) async fn run(saga: &Checkout, s: &CheckoutState) -> Result<Progress, 
 /// Where the order is afterwards.
 async fn mark(saga: &Checkout, s: &CheckoutState) -> Result<Status, OrderError> {
     let now = saga.clock.now();
-    let mut tx = saga.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&saga.db).await.map_err(fault("begin a transaction"))?;
     let step = (Status::Confirmed, Status::Paid);
     if advance(&mut tx, s.order_id, step, Actor::System, None, now).await? {
         tx.commit().await.map_err(fault("commit the payment"))?;

@@ -33,7 +33,7 @@ pub(super) async fn order(saga: &Checkout, s: &CheckoutState) -> Result<Progress
 
 async fn cancel(saga: &Checkout, s: &CheckoutState) -> Result<(), OrderError> {
     let now = saga.clock.now();
-    let mut tx = saga.db.begin().await.map_err(fault("begin a transaction"))?;
+    let mut tx = pg::begin(&saga.db).await.map_err(fault("begin a transaction"))?;
     let order = orders::lock(&mut tx, s.order_id).await?;
     if matches!(order.status, Status::Pending | Status::Confirmed) {
         let step = (order.status, Status::Cancelled);
