@@ -1,4 +1,10 @@
 //! payment-service against a real Postgres and the sandbox over a real socket; its neighbours are doubles at the wire.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking, also in what its tests share"
+)]
 
 mod doubles;
 mod harness;

@@ -67,6 +67,13 @@ async fn after_a_day_an_operation_is_resolved_by_reading() {
     assert!(shop.payment(82).await["paymentIntentId"].is_null());
     shop.create(82, 1_000).await.unwrap();
     assert_eq!(shop.intents().await.len(), 2);
+
+    shop.order(83, 1_000);
+    shop.road.fail([Fault::LoseRequest]);
+    assert!(shop.create(83, 1_000).await.is_err());
+    shop.clock.advance(Duration::from_secs(25 * 3_600));
+    shop.create(83, 1_000).await.unwrap(); // nobody had looked before
+    assert_eq!(shop.intents().await.len(), 3);
 }
 
 // PAY-4, PAY-12
