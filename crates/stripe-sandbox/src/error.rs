@@ -12,8 +12,8 @@ pub(crate) struct ApiError {
     kind: &'static str,
     code: Option<&'static str>,
     decline_code: Option<&'static str>,
-    message: String,
-    param: Option<String>,
+    message: Box<str>,
+    param: Option<Box<str>>,
     /// Objects that explain it, such as `payment_intent`.
     with: Map<String, Value>,
     /// Whether it is the outcome of an execution, which an idempotency key replays; a request that was refused
@@ -30,7 +30,7 @@ impl ApiError {
             kind,
             code: None,
             decline_code: None,
-            message: message.into(),
+            message: message.into().into_boxed_str(),
             param: None,
             with: Map::new(),
             outcome: false,
@@ -40,7 +40,7 @@ impl ApiError {
     /// A parameter is wrong (400).
     pub(crate) fn invalid(param: &str, message: impl Into<String>) -> Self {
         let mut error = Self::new(StatusCode::BAD_REQUEST, INVALID, message);
-        error.param = Some(param.to_owned());
+        error.param = Some(param.into());
         error
     }
 
@@ -169,7 +169,7 @@ impl ApiError {
 
     /// Marks it as the outcome of an execution.
     #[must_use]
-    pub(crate) fn as_outcome(mut self) -> Self {
+    pub(crate) fn into_outcome(mut self) -> Self {
         self.outcome = true;
         self
     }
@@ -193,8 +193,8 @@ impl ApiError {
         put("code", self.code.map(str::to_owned));
         put("doc_url", self.code.map(doc_url));
         put("decline_code", self.decline_code.map(str::to_owned));
-        put("message", Some(self.message.clone()));
-        put("param", self.param.clone());
+        put("message", Some(self.message.to_string()));
+        put("param", self.param.as_deref().map(str::to_owned));
         json!({ "error": error })
     }
 }

@@ -52,7 +52,7 @@ async fn of_many_requests_that_begin_in_their_transaction_one_works_and_the_rest
     // IDK-4, IDK-7
     let db = database().await;
     let begun = join_all((0..30).map(|_| async {
-        let mut tx = db.pool.begin().await.unwrap();
+        let mut tx = pg::begin(&db.pool).await.unwrap();
         let begun = begin(&mut tx, &SCOPE, NOW).await;
         if begun == Begin::New {
             idempotency::bind_subject(&mut tx, &SCOPE, 81).await.unwrap();
@@ -73,7 +73,7 @@ async fn of_many_requests_that_begin_in_their_transaction_one_works_and_the_rest
 async fn a_transaction_that_is_rolled_back_frees_its_key() {
     // IDK-4
     let db = database().await;
-    let mut tx = db.pool.begin().await.unwrap();
+    let mut tx = pg::begin(&db.pool).await.unwrap();
     assert_eq!(begin(&mut tx, &SCOPE, NOW).await, Begin::New);
     tx.rollback().await.unwrap();
     let mut conn = db.pool.acquire().await.unwrap();

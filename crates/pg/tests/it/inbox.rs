@@ -10,7 +10,7 @@ async fn an_event_delivered_many_times_at_once_has_one_effect() {
     let db = database().await;
     let event = Uuid::now_v7();
     let firsts = join_all((0..20).map(|_| async {
-        let mut tx = db.pool.begin().await.unwrap();
+        let mut tx = pg::begin(&db.pool).await.unwrap();
         let first = inbox::first_time(&mut tx, "stock", event, NOW).await.unwrap();
         tx.commit().await.unwrap();
         first
@@ -24,7 +24,7 @@ async fn an_effect_that_is_rolled_back_may_happen_again() {
     // EVT-3
     let db = database().await;
     let event = Uuid::now_v7();
-    let mut tx = db.pool.begin().await.unwrap();
+    let mut tx = pg::begin(&db.pool).await.unwrap();
     assert!(inbox::first_time(&mut tx, "stock", event, NOW).await.unwrap());
     tx.rollback().await.unwrap();
 

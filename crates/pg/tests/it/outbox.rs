@@ -25,7 +25,7 @@ fn sequences(claimed: &[Claimed]) -> Vec<i64> {
 async fn an_event_exists_only_if_its_transaction_commits() {
     // EVT-1
     let db = database().await;
-    let mut tx = db.pool.begin().await.unwrap();
+    let mut tx = pg::begin(&db.pool).await.unwrap();
     outbox::publish(&mut tx, event(1), &["mail"]).await.unwrap();
     tx.rollback().await.unwrap();
 

@@ -11,7 +11,7 @@ use crate::trip::{MAX_AGE, UNDO_MAX_AGE};
 #[tokio::test]
 async fn a_start_that_is_rolled_back_leaves_nothing() {
     let office = Office::open().await;
-    let mut tx = office.db.pool.begin().await.unwrap();
+    let mut tx = pg::begin(&office.db.pool).await.unwrap();
     let started = office
         .engine
         .start(&mut tx, 7, office.state(), None)
@@ -29,7 +29,7 @@ async fn a_start_that_is_rolled_back_leaves_nothing() {
 #[tokio::test]
 async fn a_subject_has_one_saga_and_a_second_start_leaves_the_transaction_usable() {
     let office = Office::open().await;
-    let mut tx = office.db.pool.begin().await.unwrap();
+    let mut tx = pg::begin(&office.db.pool).await.unwrap();
     let first = office
         .engine
         .start(&mut tx, 7, office.state(), None)

@@ -278,7 +278,7 @@ impl Office {
     }
 
     pub async fn start_on(&self, engine: &Engine<Trip>, subject: i64) -> Result<Started<Trip>, SagaError> {
-        let mut tx = self.db.pool.begin().await.unwrap();
+        let mut tx = pg::begin(&self.db.pool).await.unwrap();
         let started = engine
             .start(&mut tx, subject, self.state(), Some("trace-1".to_owned()))
             .await;

@@ -43,7 +43,7 @@ async fn a_wake_up_for_nothing_parks_the_saga_again() {
 async fn a_wake_up_that_is_rolled_back_wakes_nobody() {
     let office = Office::open().await;
     office.go(1).await;
-    let mut tx = office.db.pool.begin().await.unwrap();
+    let mut tx = pg::begin(&office.db.pool).await.unwrap();
     assert!(office.engine.wake(&mut tx, 1).await.unwrap());
     assert!(
         !office.engine.wake(&mut tx, 2).await.unwrap(),

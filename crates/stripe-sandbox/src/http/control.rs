@@ -43,7 +43,7 @@ pub(super) async fn fail_refund(Path(id): Path<String>, call: Call) -> Response 
         params.finish()?;
         let mut refund = transaction.refund(&id)?;
         if refund.status == RefundStatus::Failed {
-            return Err(ApiError::bad_request("This refund has failed already.").as_outcome());
+            return Err(ApiError::bad_request("This refund has failed already.").into_outcome());
         }
         let mut charge = transaction.charge_of("charge", &refund.charge)?;
         charge.amount_refunded -= refund.amount;

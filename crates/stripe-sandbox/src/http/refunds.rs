@@ -46,7 +46,7 @@ fn refund(transaction: &mut Transaction<'_>, params: &mut Params) -> Result<Valu
             show(amount),
             show(left)
         );
-        return Err(ApiError::invalid("amount", why).as_outcome());
+        return Err(ApiError::invalid("amount", why).into_outcome());
     }
 
     charge.amount_refunded += amount;
@@ -90,7 +90,7 @@ fn charge_of(
                 "charge",
                 format!("Charge {id} did not succeed; there is nothing to refund."),
             )
-            .as_outcome())
+            .into_outcome())
         }
         (Some(id), None) => {
             let intent = transaction.intent_of("payment_intent", &id)?;
@@ -100,7 +100,7 @@ fn charge_of(
                 .transpose()?;
             charge.filter(Charge::paid).ok_or_else(|| {
                 let why = format!("This PaymentIntent ({id}) does not have a successful charge to refund.");
-                ApiError::invalid("payment_intent", why).as_outcome()
+                ApiError::invalid("payment_intent", why).into_outcome()
             })
         }
     }

@@ -47,14 +47,11 @@ impl FromRequest<Arc<Sandbox>> for Call {
         let body = to_bytes(body, LIMIT).await.map_err(|_| ApiError::too_large())?;
         let mut given = pairs(parts.uri.query().unwrap_or_default().as_bytes())?;
         given.extend(pairs(&body)?);
-        let key = match parts
+        let key = parts
             .headers
             .get(IDEMPOTENCY_KEY)
             .filter(|_| parts.method == Method::POST)
-        {
-            None => None,
-            Some(key) => Some(key.to_str().unwrap_or_default().to_owned()),
-        };
+            .map(|key| key.to_str().unwrap_or_default().to_owned());
         let asked = key
             .clone()
             .map(|key| Asked::new(key, parts.uri.path(), &given))

@@ -83,7 +83,7 @@ async fn an_order_that_does_not_wait_for_its_money_is_not_payable() {
             (409, "not-payable"),
             "{status}"
         );
-        assert_eq!(answer.text("status"), status);
+        assert_eq!(answer.text("orderStatus"), status);
     }
     // order-service may not know yet that the money is here.
     shop.paid(20, 1_000).await;

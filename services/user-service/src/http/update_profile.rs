@@ -43,9 +43,7 @@ pub async fn update_profile(
 
     let mut tx = pg::begin(&app.db).await.map_err(UserError::store("begin"))?;
     let mut account = users::lock(&mut tx, caller.id).await?;
-    if_match
-        .check(&etag_of_version(account.version))
-        .map_err(Problem::from)?;
+    if_match.check(&etag_of_version(account.version))?;
     let profile = Profile {
         first_name: first_name.unwrap_or_else(|| account.profile.first_name.clone()),
         last_name: last_name.unwrap_or_else(|| account.profile.last_name.clone()),

@@ -1,5 +1,10 @@
 //! The contract with clients, clause by clause. Each clause is a function on a running shop; it is shown on a shop in
 //! one process, a test a clause, and on one shop of five processes, all clauses in a row.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, and its tasks end with it"
+)]
 
 mod accounts;
 mod browsing;

@@ -1,0 +1,15 @@
+//! product-service against a real PostgreSQL, its routers called in memory.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, also in what its tests share"
+)]
+
+mod books;
+mod catalogue;
+mod concurrency;
+mod harness;
+mod model;
+mod reservations;
