@@ -24,7 +24,7 @@ comment on table users is 'One row an account.';
 -- A sign-in. Its refresh tokens are one family: each use of one gives the next, and the session ends as a whole.
 create table sessions (
     id uuid constraint sessions_pkey primary key,
-    user_id bigint not null constraint sessions_user_fkey references users (id),
+    user_id bigint not null constraint sessions_user_fkey references users (id) on delete cascade,
     user_agent text,
     -- The network that signed in (/24 or /48), never the whole address.
     ip_prefix text,

@@ -57,7 +57,11 @@ pub async fn hold(
             expires_at: at + ttl.get(),
             at,
         };
-        let Some(found) = reservations::hold(&mut conn, &wish).await? else {
+        let found = match reservations::hold(&mut conn, &wish).await {
+            Err(error) if error.lost_a_race() => continue,
+            found => found?,
+        };
+        let Some(found) = found else {
             return Ok(Done {
                 answer: wish.expires_at,
                 changed: wish.lines.products(),
@@ -68,11 +72,14 @@ pub async fn hold(
             return Ok(Done::nothing(had.held_again(&lines.hash())?));
         }
         match refusal(&found) {
-            Some(short @ Refusal::Short { .. }) => {
-                if let Some(done) = reclaim_and_hold(pool, conn, &wish, short).await? {
-                    return Ok(done);
+            Some(short @ Refusal::Short { .. }) => match reclaim_and_hold(pool, conn, &wish, short).await {
+                Err(error) if error.lost_a_race() => {}
+                done => {
+                    if let Some(done) = done? {
+                        return Ok(done);
+                    }
                 }
-            }
+            },
             Some(refusal) => return Err(refusal.into()),
             None => {}
         }
@@ -150,7 +157,10 @@ pub async fn commit(pool: &PgPool, clock: &dyn Clock, order: OrderId) -> Result<
             Some(State::Committed) => return Ok(Done::nothing(())),
             Some(State::Held) => {}
             Some(State::Expired) => {
-                let changed = recommit(pool, conn, order, at).await?;
+                let changed = match recommit(pool, conn, order, at).await {
+                    Err(error) if error.lost_a_race() => continue,
+                    changed => changed?,
+                };
                 if !changed.is_empty() {
                     return Ok(Done { answer: (), changed });
                 }

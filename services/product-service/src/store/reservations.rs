@@ -74,7 +74,9 @@ pub async fn hold(conn: &mut PgConnection, wish: &Wish) -> Result<Option<Vec<Fou
             update stock s
                set reserved = s.reserved + l.quantity, version = s.version + 1
               from placed h, locked l
-             where s.product_id = l.product_id and s.on_hand - s.reserved >= l.quantity
+             -- Enough there is, by the locked rows. Asked here again it would be asked of the statement's
+             -- snapshot, which may be older than a release that the lock waited for.
+             where s.product_id = l.product_id
             returning s.product_id, l.quantity
         ), noted as (
             insert into stock_ledger (product_id, delta_on_hand, delta_reserved, reason, order_id, actor,
@@ -187,7 +189,7 @@ pub async fn recommit(
             update stock s
                set on_hand = s.on_hand - l.quantity, version = s.version + 1
               from taken t, locked l
-             where s.product_id = l.product_id and s.on_hand - s.reserved >= l.quantity
+             where s.product_id = l.product_id
             returning s.product_id, l.quantity
         ), noted as (
             insert into stock_ledger (product_id, delta_on_hand, delta_reserved, reason, order_id, actor,

@@ -60,8 +60,9 @@ pub async fn log_in(
         return Err(Refusal::InvalidCredentials.into());
     };
     let stored = renew_hash(&app, user, stored, password).await?;
-    let (account, session, refresh) = open_session(&app, user, &stored, &headers).await?;
+    // First, so that no session stays open that nobody got tokens for.
     let signer = app.keyring.signer().await?;
+    let (account, session, refresh) = open_session(&app, user, &stored, &headers).await?;
     let tokens = issue(&app, &signer, session, account, refresh, app.clock.now())?;
     metrics::counter!("sign_ins_total", "result" => "ok").increment(1);
     tracing::info!(user.id = %user, session.id = %session.id, "signed in");
