@@ -39,6 +39,8 @@ for service in user product order payment; do
   export "${service^^}_DATABASE_URL=$(url "$service")"
 done
 
+# Everything first, so that below only the one crate is built whose queries are to be written.
+cargo check -q --workspace --all-targets
 for crate in pg saga user-service product-service order-service payment-service; do
   folder=crates/$crate
   [ -d "$folder" ] || folder=services/$crate

@@ -98,7 +98,7 @@ impl Gateway {
         if route.class != Class::Webhook && encoding(&parts.headers) == Encoding::Unknown {
             return Err(Failure::Encoding.into());
         }
-        let user = if route.access == Access::Provider {
+        let user = if matches!(route.access, Access::Provider | Access::Anyone) {
             Ok(None)
         } else {
             self.user(route, parts).await

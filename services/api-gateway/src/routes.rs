@@ -27,10 +27,11 @@ impl Upstream {
     }
 }
 
-/// What the gateway asks of a token. A token that is sent must be valid on every route but the webhook's.
+/// What the gateway asks of a token. One that is sent must be valid wherever tokens are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Anyone.
+    /// Anyone. What proves who calls is in the body: a token that has expired must not keep its holder from
+    /// refreshing it, so tokens are not looked at.
     Anyone,
     /// Anyone may read; to write one must be signed in.
     ReadAnyone,
