@@ -20,10 +20,11 @@ need_cargo() {
 
 # The server's binaries only: no cluster is made, no service is started.
 need_postgres() {
-  if ls /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres /opt/homebrew/opt/postgresql*/bin/postgres \
-        /usr/local/opt/postgresql*/bin/postgres 2>/dev/null | grep -q . || [ -n "${PG_BIN:-}" ]; then
-    return
-  fi
+  local place
+  [ -z "${PG_BIN:-}" ] || return 0
+  for place in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin; do
+    [ ! -x "$place/postgres" ] || return 0
+  done
   if command -v apt-get >/dev/null; then
     apt_install postgresql-common
     as_root sh -c "sed -i 's/^#\\?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf"
