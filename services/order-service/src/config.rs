@@ -68,7 +68,7 @@ impl Config {
                 shipping,
                 minimum,
             },
-            payment_window: settings.seconds("PAYMENT_WINDOW_SECONDS", 900, 60..=7_200),
+            payment_window: settings.seconds("PAYMENT_WINDOW_SECONDS", 900, 60..=7_080),
             answer_within: settings.seconds("CHECKOUT_ANSWER_SECONDS", 4, 1..=30),
             rpc_timeout: settings.seconds("RPC_TIMEOUT_SECONDS", 3, 1..=30),
             max_open_orders: settings.number("MAX_OPEN_ORDERS", 100, 0..=100_000),
