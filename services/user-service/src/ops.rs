@@ -1,3 +1,4 @@
 //! Use cases with two or more ways in.
 
 pub mod issue;
+mod present;

@@ -1,8 +1,7 @@
 //! An account, and what its fields may hold.
 
 use time::OffsetDateTime;
-use types::{Role, UserId, rfc3339};
-use wire::users::User;
+use types::{Role, UserId};
 
 /// The longest name, in characters.
 const MAX_NAME: usize = 100;
@@ -75,21 +74,6 @@ pub fn phone(text: &str) -> Result<Option<String>, BadField> {
         return Err(BadField::TooLong(MAX_PHONE));
     }
     Ok(Some(text.to_owned()).filter(|t| !t.is_empty()))
-}
-
-impl From<Account> for User {
-    fn from(account: Account) -> Self {
-        Self {
-            id: account.id,
-            email: account.email,
-            first_name: account.profile.first_name,
-            last_name: account.profile.last_name,
-            phone: account.profile.phone,
-            role: account.role,
-            created_at: rfc3339(account.created_at),
-            updated_at: rfc3339(account.updated_at),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use runtime::{Settings, TestClock};
+use runtime::{Settings, Shared, TestClock};
 use time::macros::datetime;
 use types::{Clock, Role};
 use user_service::Config;
@@ -126,11 +126,20 @@ async fn production_refuses_demo_accounts_and_known_or_short_secrets() {
     )
     .await
     .unwrap();
-    let refused = users.restart(&production).await.err().unwrap().to_string();
-    assert!(
-        refused.contains("@demo.souk") && refused.contains("remove them"),
-        "{refused}"
-    );
+    users.login("admin@demo.souk", "souk-demo-2026").await;
+    let again = || {
+        let mut settings = settings(&users.db, &production);
+        let shared = Shared::new(Arc::<TestClock>::clone(&users.clock));
+        user_service::build(Config::read(&mut settings), shared)
+    };
+    let refused = again().await.err().unwrap().to_string();
+    assert!(refused.contains("@demo.souk"), "{refused}");
+    let (_, remedy) = refused.split_once("in production: ").unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(remedy.to_owned()))
+        .execute(pool)
+        .await
+        .unwrap();
+    assert!(again().await.is_ok(), "what the sentence says to do helps");
 }
 
 // OPS-3
