@@ -79,11 +79,7 @@ async fn a_bad_token_opens_nothing_not_even_what_is_open() {
         good.clone(),
     ];
     for authorization in &bad {
-        for path in [
-            "/api/products",
-            "/api/users/profile",
-            "/api/orders",
-        ] {
+        for path in ["/api/products", "/api/users/profile", "/api/orders"] {
             send(&gateway, "GET", path, Some(authorization))
                 .await
                 .expect(401, "unauthenticated");
