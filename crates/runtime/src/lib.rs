@@ -6,6 +6,7 @@ mod breaker;
 pub mod config;
 pub mod context;
 mod identity;
+mod linger;
 mod neighbour;
 mod runner;
 mod serve;

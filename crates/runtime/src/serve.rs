@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::linger::{Linger, Unread, Watched};
 use crate::strict::Strict;
 
 /// What a connection may take.
@@ -83,9 +84,11 @@ pub async fn serve(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "the connection was closed at once");
         }
+        let unread = Unread::default();
+        let stream = Linger::new(stream, unread.clone());
         let stream = Strict::new(stream, limits.strict, limits.header_bytes);
-        let connection =
-            builder.serve_connection_with_upgrades(TokioIo::new(stream), service(router.clone(), peer));
+        let connection = builder
+            .serve_connection_with_upgrades(TokioIo::new(stream), service(router.clone(), peer, unread));
         let connection = graceful.watch(connection.into_owned());
         tracker.spawn(async move {
             if let Err(error) = connection.await {
@@ -103,6 +106,7 @@ pub async fn serve(
 fn service(
     router: Router,
     peer: SocketAddr,
+    unread: Unread,
 ) -> impl hyper::service::Service<
     http::Request<hyper::body::Incoming>,
     Response = http::Response<Body>,
@@ -111,7 +115,8 @@ fn service(
 > + Clone
 + Send {
     hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
-        let mut request = request.map(Body::new);
+        let version = request.version();
+        let mut request = request.map(|body| Body::new(Watched::new(body, version, unread.clone())));
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request)
     })

@@ -76,6 +76,26 @@ impl futures::Stream for Poisoned {
     }
 }
 
+// GW-4: most clients send everything before they read a byte of the answer
+#[tokio::test]
+async fn an_early_refusal_reaches_a_client_that_is_still_sending() {
+    let gateway = Gateway::start().await;
+    let address = gateway.listen().await;
+    let large = "7".repeat(8 * MIB);
+    for (path, length, told) in [
+        ("/api/orders", large.len(), "413"),
+        ("/api/products/7/upload-image", large.len(), "401"),
+        ("/api/products/7/upload-image\0", large.len(), "400"),
+    ] {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        let answer = raw(address, format!("{head}{large}")).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {told}")),
+            "{path}: {answer}"
+        );
+    }
+}
+
 // GW-4
 #[tokio::test]
 async fn urls_and_heads_are_bounded() {
