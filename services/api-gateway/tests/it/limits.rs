@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use futures::StreamExt as _;
 use http::StatusCode;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::harness::{Gateway, raw, request};
 
@@ -76,19 +77,26 @@ impl futures::Stream for Poisoned {
     }
 }
 
-// GW-4: most clients send everything before they read a byte of the answer
+// GW-4: most clients send everything before they read a byte of the answer, and give up if sending fails
 #[tokio::test]
 async fn an_early_refusal_reaches_a_client_that_is_still_sending() {
     let gateway = Gateway::start().await;
     let address = gateway.listen().await;
-    let large = "7".repeat(8 * MIB);
-    for (path, length, told) in [
-        ("/api/orders", large.len(), "413"),
-        ("/api/products/7/upload-image", large.len(), "401"),
-        ("/api/products/7/upload-image\0", large.len(), "400"),
+    let large = vec![b'7'; 16 * MIB];
+    for (path, told) in [
+        ("/api/orders", "413"),
+        ("/api/users/profile", "413"),
+        ("/api/products/7/upload-image\0", "400"),
     ] {
-        let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
-        let answer = raw(address, format!("{head}{large}")).await;
+        let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
+            large.len()
+        );
+        client.write_all(head.as_bytes()).await.unwrap();
+        client.write_all(&large).await.expect("all can be sent");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
         assert!(
             answer.starts_with(&format!("HTTP/1.1 {told}")),
             "{path}: {answer}"
