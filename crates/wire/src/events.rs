@@ -103,6 +103,15 @@ events! {
         /// All that had been captured, in minor units.
         captured_minor: i64,
     }
+    /// What can be bought of a product has just fallen to the shop's threshold, or below it.
+    StockLow = "stock.low.v1" {
+        /// The product.
+        product_id: types::ProductId,
+        /// How many can be bought.
+        available: i64,
+        /// How few are few.
+        threshold: i64,
+    }
     /// A product, its price or its stock changed, or it was deleted.
     ProductChanged = "product.changed.v1" {
         /// The product.

@@ -27,6 +27,8 @@ pub struct Config {
     pub jwks_file: Option<PathBuf>,
     /// What prices are in.
     pub currency: Currency,
+    /// How few are few: when what can be bought of a product falls to this, `stock.low.v1` tells.
+    pub low_stock: i64,
     /// Where uploaded images are kept.
     pub image_dir: PathBuf,
     /// What stands before an image's file name in its address.
@@ -56,6 +58,7 @@ impl Config {
             cursor_secret: settings.secret("CURSOR_SECRET", "souk-demo-cursor-0123456789abcdef"),
             jwks_file: settings.optional("JWKS_FILE").map(PathBuf::from),
             currency,
+            low_stock: settings.number("LOW_STOCK_THRESHOLD", 5, 0..=1_000_000),
             image_dir: PathBuf::from(settings.text("IMAGE_DIR", ".souk/images")),
             image_base_url: base.trim_end_matches('/').to_owned(),
         }

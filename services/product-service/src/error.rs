@@ -57,19 +57,6 @@ impl ProductError {
         }
     }
 
-    /// Whether a statement failed because the stock had changed under its snapshot: the constraint of the table or the
-    /// proof in the statement took all of it back, and the next try sees what is there now.
-    pub(crate) fn lost_a_race(&self) -> bool {
-        let Self::Store { source, .. } = self else {
-            return false;
-        };
-        let division = source
-            .as_database_error()
-            .and_then(|e| e.code())
-            .is_some_and(|c| c == "22012");
-        division || pg::constraint_of(source) == Some("stock_adds_up")
-    }
-
     /// Whether waiting may help.
     fn passes(&self) -> bool {
         match self {

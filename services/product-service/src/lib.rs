@@ -31,6 +31,8 @@ pub use config::{Config, Neighbours};
 use crate::domain::{Category, Product};
 use crate::error::ProductError;
 use crate::images::Images;
+use crate::ops::folding::Holds;
+use crate::ops::hold::Shelves;
 use crate::ops::stock::Done;
 
 /// The service's name in the topology.
@@ -62,6 +64,8 @@ pub struct AppState {
     pub(crate) verifier: Verifier,
     pub(crate) cursors: CursorKey,
     pub(crate) images: Images,
+    pub(crate) holds: Holds,
+    pub(crate) low_stock: i64,
     details: Cache<ProductId, Arc<Product>>,
     categories: Cache<(), Arc<Vec<Category>>>,
 }
@@ -140,6 +144,11 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
     let user = neighbours
         .user
         .rpc(identity.clone(), "user-service", USER_DEADLINE);
+    let shelves = Shelves {
+        db: db.clone(),
+        clock: Arc::clone(&clock),
+        low: config.low_stock,
+    };
     let app = AppState {
         db: db.clone(),
         clock: Arc::clone(&clock),
@@ -147,6 +156,8 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
         verifier: Verifier::new(keys_from(user, config.jwks_file), Arc::clone(&clock)),
         cursors: CursorKey::new(config.cursor_secret),
         images: Images::open(config.image_dir, config.image_base_url).await?,
+        holds: Holds::new(shelves, shared.tracker.clone()),
+        low_stock: config.low_stock,
         details: Cache::new(CACHED_PRODUCTS, CACHE_LIFE, Arc::clone(&clock)),
         categories: Cache::new(1, CACHE_LIFE, clock),
     };

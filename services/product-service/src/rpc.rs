@@ -12,7 +12,8 @@ use crate::AppState;
 use crate::domain::{HoldLines, Refusal, Ttl};
 use crate::error::ProductError;
 use crate::ops::stock;
-use crate::store::{fault, products};
+use crate::store::holds::Wish;
+use crate::store::{fault, products, reservations};
 
 /// The most products of one quote.
 const MAX_QUOTED: usize = 1_000;
@@ -54,8 +55,14 @@ impl Inventory for Stock {
         let lines = HoldLines::new(request.lines.iter().map(|l| (l.product_id, l.quantity)))
             .map_err(ProductError::from)?;
         let ttl = Ttl::new(request.ttl_seconds).map_err(ProductError::from)?;
-        let done = stock::hold(&self.0.db, &*self.0.clock, (order, user), lines, ttl).await;
-        let expires_at = self.0.stock_changed("hold", done)?;
+        let wish = Wish {
+            order,
+            user,
+            lines,
+            ttl,
+            request_id: reservations::request_id(),
+        };
+        let expires_at = self.0.stock_changed("hold", self.0.holds.hold(wish).await)?;
         Ok(Response::new(HoldReply {
             expires_at: expires_at.unix_timestamp(),
         }))

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod categories;
 pub mod expiry;
+pub mod holds;
 pub mod list;
 pub mod products;
 pub mod reservations;

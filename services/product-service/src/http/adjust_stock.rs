@@ -11,7 +11,8 @@ use super::update_product::check_version;
 use crate::AppState;
 use crate::domain::Refusal;
 use crate::domain::product::MAX_STOCK;
-use crate::events::PRODUCTS;
+use crate::events::{self, PRODUCTS};
+use crate::store::holds::Shelf;
 use crate::store::shelf::{self, Adjustment};
 use crate::store::{fault, products};
 
@@ -74,6 +75,12 @@ pub(super) async fn adjust_stock(
         };
         return Err(refusal.into());
     }
+    let counted = Shelf {
+        product_id: id.get(),
+        before: expected - shelf.reserved,
+        after: shelf.on_hand - shelf.reserved,
+    };
+    events::tell_low(&mut tx, &[counted], app.low_stock, caller.actor(), now).await?;
     bus::publish(
         &mut tx,
         &PRODUCTS,

@@ -1,23 +1,22 @@
-//! Hold, commit, release, restock: one statement each where nothing is in the way. Where that writes nothing, we
-//! look at what the order has, answer from that, or try again.
+//! Commit, release, restock, sweep: one statement each where nothing is in the way. Where that writes nothing, we look
+//! at what the order has, answer from that, or try again.
 
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres};
 use time::OffsetDateTime;
-use types::{Clock, OrderId, ProductId, UserId};
+use types::{Clock, OrderId};
 
-use crate::domain::{HoldLines, Refusal, ShortLine, State, Ttl};
+use crate::domain::{Refusal, State};
 use crate::error::ProductError;
-use crate::store::reservations::{self, Found, Wish};
-use crate::store::{expiry, fault};
+use crate::store::{expiry, fault, reservations};
 
 /// How often to look again when somebody else was faster. Each time means that they changed this very reservation,
 /// and there are not that many changes to make.
-const TRIES: usize = 5;
-/// Expired holds that one hold gives back before it gives up.
-const RECLAIM: i64 = 200;
+pub(super) const TRIES: usize = 5;
+/// Expired holds that are given back at once for somebody who wants their stock.
+pub(super) const RECLAIM: i64 = 200;
 /// Expired holds that the sweeper gives back at once.
 const SWEEP: i64 = 200;
 
@@ -31,116 +30,12 @@ pub struct Done<T> {
 }
 
 impl<T> Done<T> {
-    const fn nothing(answer: T) -> Self {
+    pub(super) const fn nothing(answer: T) -> Self {
         Self {
             answer,
             changed: Vec::new(),
         }
     }
-}
-
-/// Holds all lines for the order or none; answers with when that ends (STK-2, STK-6).
-pub async fn hold(
-    pool: &PgPool,
-    clock: &dyn Clock,
-    (order, user): (OrderId, UserId),
-    lines: HoldLines,
-    ttl: Ttl,
-) -> Result<Done<OffsetDateTime>, ProductError> {
-    for _ in 0..TRIES {
-        let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
-        let at = clock.now();
-        let wish = Wish {
-            order,
-            user,
-            lines: lines.clone(),
-            expires_at: at + ttl.get(),
-            at,
-        };
-        let found = match reservations::hold(&mut conn, &wish).await {
-            Err(error) if error.lost_a_race() => continue,
-            found => found?,
-        };
-        let Some(found) = found else {
-            return Ok(Done {
-                answer: wish.expires_at,
-                changed: wish.lines.products(),
-            });
-        };
-        // A repeat is answered alike also when the first one took the last unit.
-        if let Some(had) = reservations::find(&mut conn, order).await? {
-            return Ok(Done::nothing(had.held_again(&lines.hash())?));
-        }
-        match refusal(&found) {
-            Some(short @ Refusal::Short { .. }) => match reclaim_and_hold(pool, conn, &wish, short).await {
-                Err(error) if error.lost_a_race() => {}
-                done => {
-                    if let Some(done) = done? {
-                        return Ok(done);
-                    }
-                }
-            },
-            Some(refusal) => return Err(refusal.into()),
-            None => {}
-        }
-    }
-    Err(ProductError::Corrupt("reservation that comes and goes"))
-}
-
-/// Gives back the expired holds of these products, and holds, in one transaction (STK-7). None if the order got a
-/// reservation meanwhile.
-async fn reclaim_and_hold(
-    pool: &PgPool,
-    mut conn: PoolConnection<Postgres>,
-    wish: &Wish,
-    short: Refusal,
-) -> Result<Option<Done<OffsetDateTime>>, ProductError> {
-    let products = wish.lines.products();
-    let over = expiry::due_of(&mut conn, &products, wish.order, wish.at, RECLAIM).await?;
-    if over.is_empty() {
-        return Err(short.into());
-    }
-    drop(conn);
-    let mut tx = pg::begin(pool).await.map_err(fault("begin a transaction"))?;
-    let mut changed = expiry::free(&mut tx, &over, &products, wish.at).await?;
-    let outcome = reservations::hold(&mut tx, wish).await?;
-    tx.commit().await.map_err(fault("commit a hold"))?;
-    match outcome {
-        None => {
-            changed.extend(products);
-            Ok(Some(Done {
-                answer: wish.expires_at,
-                changed,
-            }))
-        }
-        Some(found) => match refusal(&found) {
-            Some(refusal) => Err(refusal.into()),
-            None => Ok(None),
-        },
-    }
-}
-
-/// Why these cannot be held, if that is so.
-fn refusal(found: &[Found]) -> Option<Refusal> {
-    let id = |f: &Found| ProductId::new(f.product_id).ok();
-    let products: Vec<ProductId> = found.iter().filter(|f| !f.for_sale).filter_map(id).collect();
-    if !products.is_empty() {
-        return Some(Refusal::Unavailable { products });
-    }
-    let lines: Vec<ShortLine> = found
-        .iter()
-        .filter(|f| f.available < f.wanted)
-        .filter_map(|f| {
-            let (product_id, sku) = (id(f)?, f.sku.clone().unwrap_or_default());
-            Some(ShortLine {
-                product_id,
-                sku,
-                left: f.available,
-                requested: f.wanted,
-            })
-        })
-        .collect();
-    (!lines.is_empty()).then_some(Refusal::Short { lines })
 }
 
 /// Sells what the order holds. An expired hold is sold too if its stock is still there (STK-8).
@@ -157,10 +52,7 @@ pub async fn commit(pool: &PgPool, clock: &dyn Clock, order: OrderId) -> Result<
             Some(State::Committed) => return Ok(Done::nothing(())),
             Some(State::Held) => {}
             Some(State::Expired) => {
-                let changed = match recommit(pool, conn, order, at).await {
-                    Err(error) if error.lost_a_race() => continue,
-                    changed => changed?,
-                };
+                let changed = recommit(pool, conn, order, at).await?;
                 if !changed.is_empty() {
                     return Ok(Done { answer: (), changed });
                 }
@@ -191,7 +83,7 @@ async fn recommit(
         return Ok(changed);
     }
     let products = reservations::products_of(&mut conn, order).await?;
-    let over = expiry::due_of(&mut conn, &products, order, at, RECLAIM).await?;
+    let over = expiry::due_of(&mut conn, &products, Some(order), at, RECLAIM).await?;
     if over.is_empty() {
         return Ok(Vec::new());
     }

@@ -30,12 +30,12 @@ pub async fn due(conn: &mut PgConnection, now: OffsetDateTime, limit: i64) -> Re
     .map_err(fault("look for expired holds"))
 }
 
-/// The orders whose holds of one of `products` are over, and the order `except` is not among them; at most `limit`.
+/// The orders whose holds of one of `products` are over, save `except`; at most `limit`.
 #[tracing::instrument(name = "db.expiry.due_of", skip_all)]
 pub async fn due_of(
     conn: &mut PgConnection,
     products: &[i64],
-    except: OrderId,
+    except: Option<OrderId>,
     now: OffsetDateTime,
     limit: i64,
 ) -> Result<Vec<i64>, ProductError> {
@@ -43,14 +43,14 @@ pub async fn due_of(
         r#"
         select r.order_id
           from reservations r
-         where r.state = 'held' and r.expires_at <= $2 and r.order_id <> $3
+         where r.state = 'held' and r.expires_at <= $2 and r.order_id is distinct from $3
            and exists (select from reservation_lines l where l.order_id = r.order_id and l.product_id = any($1))
          order by r.expires_at
          limit $4
         "#,
         products,
         now,
-        except.get(),
+        except.map(OrderId::get),
         limit,
     )
     .fetch_all(conn)
@@ -70,7 +70,7 @@ pub async fn free(
     sqlx::query_scalar!(
         r#"
         with locked as (
-            select s.product_id
+            select s.product_id, s.on_hand, s.reserved, s.version
               from stock s
              where s.product_id in (select unnest($2::bigint[])
                                     union
@@ -89,8 +89,9 @@ pub async fn free(
               join freed f on f.order_id = l.order_id
         ), moved as (
             update stock s
-               set reserved = s.reserved - l.quantity, version = s.version + 1
+               set on_hand = k.on_hand, reserved = k.reserved - l.quantity, version = k.version + 1
               from (select product_id, sum(quantity)::bigint as quantity from lines group by product_id) l
+              join locked k on k.product_id = l.product_id
              where s.product_id = l.product_id
             returning s.product_id
         ), noted as (

@@ -1,123 +1,19 @@
-//! Taking holds and ending them. Each function is one statement that does all or nothing, and locks rows of `stock`
-//! in ascending order of the product before it writes anything.
+//! What an order holds, and the ends that can come to. Each function is one statement that does all or nothing, and
+//! locks rows of `stock` in ascending order of the product before it writes anything.
 //!
 //! A statement sees what was committed when it began, however long it then waits for a lock. So each of these writes
 //! only where a condition on the latest row holds, says what it wrote, and leaves it to the caller to look again
-//! ([`find`]) when that is nothing.
+//! ([`find`]) when that is nothing. What it writes to `stock` it computes from the row that it locked, every column of
+//! it: PostgreSQL checks a constraint first against the row as the statement's snapshot has it, and `reserved - 1`
+//! of a row that was changed meanwhile would fail although the latest row allows it.
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
-use types::{OrderId, UserId};
+use types::OrderId;
 
 use super::fault;
-use crate::domain::{HoldLines, Reservation, State};
+use crate::domain::{Reservation, State};
 use crate::error::ProductError;
-
-/// A hold that is wished for.
-#[derive(Clone, Debug)]
-pub struct Wish {
-    /// The order that holds.
-    pub order: OrderId,
-    /// Whose order.
-    pub user: UserId,
-    /// What.
-    pub lines: HoldLines,
-    /// Until when.
-    pub expires_at: OffsetDateTime,
-    /// When it is taken.
-    pub at: OffsetDateTime,
-}
-
-/// How one product of a hold stood, under lock.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// The product.
-    pub product_id: i64,
-    /// Its SKU; none if there is no such product.
-    pub sku: Option<String>,
-    /// How many are wanted.
-    pub wanted: i64,
-    /// How many there were.
-    pub available: i64,
-    /// Whether it can be ordered.
-    pub for_sale: bool,
-}
-
-/// Holds all lines or none. `Ok(None)` if they are held now; else what was found, and nothing is written. If that
-/// lacks nothing, the order has a reservation or a tombstone already.
-#[tracing::instrument(name = "db.reservations.hold", skip_all, fields(order.id = %wish.order))]
-pub async fn hold(conn: &mut PgConnection, wish: &Wish) -> Result<Option<Vec<Found>>, ProductError> {
-    let rows = sqlx::query!(
-        r#"
-        with wanted as (
-            select * from unnest($1::bigint[], $2::bigint[]) as w (product_id, quantity)
-        ), locked as (
-            select s.product_id, w.quantity, s.on_hand - s.reserved as available, p.sku,
-                   p.active and p.deleted_at is null as for_sale
-              from wanted w
-              join stock s on s.product_id = w.product_id
-              join products p on p.id = s.product_id
-             order by s.product_id
-               for update of s
-        ), verdict as (
-            select count(*) = cardinality($1::bigint[]) and bool_and(for_sale and available >= quantity) as good
-              from locked
-        ), placed as (
-            insert into reservations (order_id, user_id, state, lines_hash, expires_at, created_at, updated_at)
-            select $3, $4, 'held', $5, $6, $7, $7 from verdict where good
-                on conflict on constraint reservations_pkey do nothing
-            returning order_id
-        ), lines as (
-            insert into reservation_lines (order_id, product_id, quantity)
-            select h.order_id, l.product_id, l.quantity from placed h, locked l
-        ), moved as (
-            update stock s
-               set reserved = s.reserved + l.quantity, version = s.version + 1
-              from placed h, locked l
-             -- Enough there is, by the locked rows. Asked here again it would be asked of the statement's
-             -- snapshot, which may be older than a release that the lock waited for.
-             where s.product_id = l.product_id
-            returning s.product_id, l.quantity
-        ), noted as (
-            insert into stock_ledger (product_id, delta_on_hand, delta_reserved, reason, order_id, actor,
-                                      request_id, at)
-            select product_id, 0, quantity, 'held', $3, 'system', $8, $7 from moved
-        )
-        select w.product_id as "product_id!", w.quantity as "wanted!", l.sku as "sku?",
-               coalesce(l.available, 0) as "available!", coalesce(l.for_sale, false) as "for_sale!",
-               exists (select from placed) as "held!",
-               -- Every line was moved, or the statement fails and takes all of it back.
-               1 / (not exists (select from placed)
-                    or (select count(*) from moved) = cardinality($1::bigint[]))::int as proof
-          from wanted w
-          left join locked l on l.product_id = w.product_id
-         order by w.product_id
-        "#,
-        &wish.lines.products(),
-        &wish.lines.quantities(),
-        wish.order.get(),
-        wish.user.get(),
-        wish.lines.hash(),
-        wish.expires_at,
-        wish.at,
-        request_id(),
-    )
-    .fetch_all(conn)
-    .await
-    .map_err(fault("hold stock"))?;
-
-    if rows.iter().all(|row| row.held) {
-        return Ok(None);
-    }
-    let found = rows.into_iter().map(|row| Found {
-        product_id: row.product_id,
-        sku: row.sku,
-        wanted: row.wanted,
-        available: row.available,
-        for_sale: row.for_sale,
-    });
-    Ok(Some(found.collect()))
-}
 
 /// Sells what the order holds; returns the products, none if it is not held.
 #[tracing::instrument(name = "db.reservations.commit", skip_all, fields(order.id = %order))]
@@ -129,7 +25,7 @@ pub async fn commit(
     sqlx::query_scalar!(
         r#"
         with locked as (
-            select s.product_id, l.quantity
+            select s.product_id, s.on_hand, s.reserved, s.version, l.quantity
               from reservation_lines l
               join stock s on s.product_id = l.product_id
              where l.order_id = $1
@@ -142,7 +38,7 @@ pub async fn commit(
             returning order_id
         ), moved as (
             update stock s
-               set on_hand = s.on_hand - l.quantity, reserved = s.reserved - l.quantity, version = s.version + 1
+               set on_hand = l.on_hand - l.quantity, reserved = l.reserved - l.quantity, version = l.version + 1
               from taken t, locked l
              where s.product_id = l.product_id
             returning s.product_id, l.quantity
@@ -173,7 +69,7 @@ pub async fn recommit(
     let rows = sqlx::query!(
         r#"
         with locked as (
-            select s.product_id, l.quantity, s.on_hand - s.reserved as available
+            select s.product_id, s.on_hand, s.reserved, s.version, l.quantity
               from reservation_lines l
               join stock s on s.product_id = l.product_id
              where l.order_id = $1
@@ -183,11 +79,11 @@ pub async fn recommit(
             update reservations
                set state = 'committed', updated_at = $2
              where order_id = $1 and state = 'expired'
-               and (select bool_and(available >= quantity) from locked)
+               and (select bool_and(on_hand - reserved >= quantity) from locked)
             returning order_id
         ), moved as (
             update stock s
-               set on_hand = s.on_hand - l.quantity, version = s.version + 1
+               set on_hand = l.on_hand - l.quantity, reserved = l.reserved, version = l.version + 1
               from taken t, locked l
              where s.product_id = l.product_id
             returning s.product_id, l.quantity
@@ -226,7 +122,7 @@ pub async fn release(
     sqlx::query_scalar!(
         r#"
         with locked as (
-            select s.product_id, l.quantity
+            select s.product_id, s.on_hand, s.reserved, s.version, l.quantity
               from reservation_lines l
               join stock s on s.product_id = l.product_id
              where l.order_id = $1
@@ -239,7 +135,7 @@ pub async fn release(
             returning order_id
         ), moved as (
             update stock s
-               set reserved = s.reserved - l.quantity, version = s.version + 1
+               set on_hand = l.on_hand, reserved = l.reserved - l.quantity, version = l.version + 1
               from taken t, locked l
              where s.product_id = l.product_id
             returning s.product_id, l.quantity
@@ -295,7 +191,7 @@ pub async fn restock(
     sqlx::query_scalar!(
         r#"
         with locked as (
-            select s.product_id
+            select s.product_id, s.on_hand, s.reserved, s.version
               from reservations r
               join reservation_lines l on l.order_id = r.order_id
               join stock s on s.product_id = l.product_id
@@ -311,8 +207,9 @@ pub async fn restock(
             returning l.product_id, l.quantity
         ), moved as (
             update stock s
-               set on_hand = s.on_hand + m.quantity, version = s.version + 1
+               set on_hand = k.on_hand + m.quantity, reserved = k.reserved, version = k.version + 1
               from marked m
+              join locked k on k.product_id = m.product_id
              where s.product_id = m.product_id
             returning s.product_id, m.quantity
         ), noted as (
@@ -333,24 +230,30 @@ pub async fn restock(
 }
 
 /// The order's reservation or tombstone.
-#[tracing::instrument(name = "db.reservations.find", skip_all, fields(order.id = %order))]
 pub async fn find(conn: &mut PgConnection, order: OrderId) -> Result<Option<Reservation>, ProductError> {
-    let row = sqlx::query!(
-        "select state, lines_hash, expires_at from reservations where order_id = $1",
-        order.get(),
+    Ok(find_all(conn, &[order.get()]).await?.pop())
+}
+
+/// The reservations and tombstones of those of `orders` that have one.
+#[tracing::instrument(name = "db.reservations.find", skip_all)]
+pub async fn find_all(conn: &mut PgConnection, orders: &[i64]) -> Result<Vec<Reservation>, ProductError> {
+    let rows = sqlx::query!(
+        "select order_id, state, lines_hash, expires_at from reservations where order_id = any($1)",
+        orders,
     )
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await
-    .map_err(fault("read a reservation"))?;
-    row.map(|row| {
+    .map_err(fault("read reservations"))?;
+    let corrupt = || ProductError::Corrupt("reservation");
+    let read = rows.into_iter().map(|row| {
         Ok(Reservation {
-            order,
-            state: State::named(&row.state).ok_or(ProductError::Corrupt("reservation"))?,
+            order: OrderId::new(row.order_id).map_err(|_| corrupt())?,
+            state: State::named(&row.state).ok_or_else(corrupt)?,
             lines_hash: row.lines_hash,
             expires_at: row.expires_at,
         })
-    })
-    .transpose()
+    });
+    read.collect()
 }
 
 /// The products that the order holds or held.

@@ -20,10 +20,10 @@ pub async fn set_available(
     sqlx::query!(
         r#"
         with locked as (
-            select product_id, on_hand, reserved from stock where product_id = $1 for update
+            select product_id, on_hand, reserved, version from stock where product_id = $1 for update
         ), moved as (
             update stock s
-               set on_hand = l.reserved + $2, version = s.version + 1
+               set on_hand = l.reserved + $2, reserved = l.reserved, version = l.version + 1
               from locked l
              where s.product_id = l.product_id and l.on_hand <> l.reserved + $2
             returning s.product_id, s.on_hand - l.on_hand as delta
@@ -81,10 +81,10 @@ pub async fn adjust(
         Shelf,
         r#"
         with locked as (
-            select product_id, on_hand, reserved from stock where product_id = $1 for update
+            select product_id, on_hand, reserved, version from stock where product_id = $1 for update
         ), moved as (
             update stock s
-               set on_hand = $2, version = s.version + 1
+               set on_hand = $2, reserved = l.reserved, version = l.version + 1
               from locked l
              where s.product_id = l.product_id and l.on_hand = $3 and l.reserved <= $2
             returning s.product_id, s.on_hand

@@ -133,6 +133,7 @@ impl Shop {
             cursor_secret: Secret::new("test-cursor"),
             jwks_file: Some(jwks),
             currency,
+            low_stock: 5,
             image_dir: dir.join("images"),
             image_base_url: "/api/images".to_owned(),
         };

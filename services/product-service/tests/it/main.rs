@@ -10,6 +10,7 @@
 mod books;
 mod catalogue;
 mod concurrency;
+mod folding;
 mod harness;
 mod model;
 mod reservations;
