@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::{Params, Version};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::argon2id;
 use crate::domain::Password;
 use crate::error::UserError;
 
@@ -175,9 +176,7 @@ fn make(scheme: Scheme, password: &[u8]) -> Result<String, UserError> {
         } => {
             let params = Params::new(memory_kib, iterations, lanes, None)
                 .map_err(|e| UserError::Hash(e.to_string()))?;
-            let hash: PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-                .hash_password(password)
-                .map_err(|e| UserError::Hash(e.to_string()))?;
+            let hash = argon2id::make(params, password).map_err(|e| UserError::Hash(e.to_string()))?;
             Ok(hash.to_string())
         }
         Scheme::Bcrypt { .. } if password.len() > BCRYPT_MAX_BYTES => {
@@ -190,8 +189,7 @@ fn make(scheme: Scheme, password: &[u8]) -> Result<String, UserError> {
 
 fn matches(password: &[u8], stored: &str) -> bool {
     if stored.starts_with("$argon2") {
-        return PasswordHash::new(stored)
-            .is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok());
+        return PasswordHash::new(stored).is_ok_and(|hash| argon2id::matches(&hash, password));
     }
     match bcrypt::verify(password, stored) {
         Ok(right) => right && password.len() <= BCRYPT_MAX_BYTES,

@@ -1,5 +1,6 @@
 //! user-service: accounts, sessions, access and refresh tokens, roles, and the keys that sign tokens.
 
+mod argon2id;
 mod config;
 mod domain;
 mod error;
