@@ -87,9 +87,17 @@ pub async fn insert(conn: &mut PgConnection, order: &NewOrder, actor: Actor) -> 
     OrderId::new(id).map_err(|_| OrderError::Corrupt("id"))
 }
 
-/// How many unpaid orders the account has; counts to `most` at most.
+/// How many unpaid orders the account has; counts to `most` at most. Until the transaction ends nobody else counts them:
+/// what is written now is seen by the next one.
 #[tracing::instrument(name = "db.orders.count_open", skip_all)]
 pub async fn count_open(conn: &mut PgConnection, user: UserId, most: u32) -> Result<i64, OrderError> {
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended('open orders', $1)) is null as locked",
+        user.get()
+    )
+    .fetch_one(&mut *conn)
+    .await
+    .map_err(fault("queue up to order"))?;
     sqlx::query_scalar!(
         r#"
         select count(*) as "count!"
