@@ -192,8 +192,9 @@ fn refused(id: OrderId, reason: Reason, products: &[i64]) -> Problem {
             (code::UNAVAILABLE, text, Value::Null)
         }
     };
+    // A neighbour's sentence ends as it likes.
     let mut problem = Problem::new(code)
-        .detail(format!("{detail}."))
+        .detail(format!("{}.", detail.trim_end_matches('.')))
         .with("orderId", id);
     if code == code::UNAVAILABLE {
         problem = problem.retry_after(Duration::from_secs(2));
