@@ -4,16 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
-use runtime::{Clock, context};
-use saga::Engine;
-use souk_http::{CursorKey, Verifier};
+use runtime::{Breaker, Clock, Neighbour, ServiceIdentity, Shared, StartError, context};
+use saga::{Engine, EngineSettings, FaultHook, Saga, SagaError};
+use souk_http::{CursorKey, Verifier, keys_from};
 use sqlx::{PgConnection, PgPool};
 
+use crate::config::{Config, Neighbours};
 use crate::domain::Rates;
 use crate::error::OrderError;
 use crate::peers::{Inventory, Payments};
 use crate::sagas::cancellation::{Cancellation, CancellationState};
 use crate::sagas::checkout::Checkout;
+use crate::{NAME, migrate};
+
+/// How much longer stock is held than an order waits for its money: time to take it once the money came.
+const HOLD_LONGER: Duration = Duration::from_secs(120);
 
 /// What every handler may use. Cheap to clone.
 #[derive(Clone)]
@@ -45,6 +50,71 @@ pub struct AppState {
 }
 
 impl AppState {
+    /// Connects, and puts together what everything here works with.
+    ///
+    /// # Errors
+    /// The database does not answer or cannot be migrated.
+    pub async fn new(config: Config, neighbours: Neighbours, shared: &Shared) -> Result<Self, StartError> {
+        let db = pg::connect(&config.database).await?;
+        if config.migrate_on_start {
+            migrate(&db).await?;
+        }
+        let clock = Arc::clone(&shared.clock);
+        let us = ServiceIdentity::new(NAME, config.identity_secrets, Arc::clone(&clock));
+        let rpc = |to: Neighbour, name: &'static str| to.rpc(us.clone(), name, config.rpc_timeout);
+        let user = rpc(neighbours.user, "user-service");
+        let inventory = Inventory::new(rpc(neighbours.product, "product-service"));
+        let breaker = Breaker::new(Arc::clone(&clock));
+        let payments = Payments::new(rpc(neighbours.payment, "payment-service"), breaker);
+        let hold_seconds = (config.payment_window + HOLD_LONGER).as_secs();
+        let checkout = Checkout {
+            db: db.clone(),
+            inventory: inventory.clone(),
+            payments: payments.clone(),
+            clock: Arc::clone(&clock),
+            hold_seconds: u32::try_from(hold_seconds).unwrap_or(u32::MAX),
+        };
+        let cancellation = Cancellation {
+            inventory: inventory.clone(),
+            payments: payments.clone(),
+        };
+        let owner = format!("{NAME}/{}", uuid::Uuid::now_v7());
+        let settings = EngineSettings::new(owner, NAME);
+        Ok(Self {
+            checkout: engine(checkout, &db, shared, &settings),
+            cancellation: engine(cancellation, &db, shared, &settings),
+            verifier: Verifier::new(keys_from(user, config.jwks_file), Arc::clone(&clock)),
+            cursors: CursorKey::new(config.cursor_secret),
+            rates: config.rates,
+            payment_window: config.payment_window,
+            answer_within: config.answer_within,
+            max_open_orders: config.max_open_orders,
+            inventory,
+            payments,
+            db,
+            clock,
+        })
+    }
+
+    /// The same, whose sagas ask `hook` at each point of each attempt whether something goes wrong there; for tests.
+    #[must_use]
+    pub fn with_faults(self, hook: Arc<dyn FaultHook>) -> Self {
+        Self {
+            checkout: self.checkout.with_faults(Arc::clone(&hook)),
+            cancellation: self.cancellation.with_faults(hook),
+            ..self
+        }
+    }
+
+    /// Drives all sagas that are due now, as the workers would; for tests, which move the clock in between. Returns
+    /// how often one was taken up.
+    ///
+    /// # Errors
+    /// The database did not answer.
+    pub async fn run_due(&self) -> Result<usize, SagaError> {
+        Ok(self.checkout.run_due().await? + self.cancellation.run_due().await?)
+    }
+
     /// Starts, in the caller's transaction, the saga that returns money and stock; once per order.
     pub async fn start_cancellation(
         &self,
@@ -70,4 +140,9 @@ impl FromRef<AppState> for Verifier {
     fn from_ref(app: &AppState) -> Self {
         app.verifier.clone()
     }
+}
+
+fn engine<S: Saga>(saga: S, db: &PgPool, shared: &Shared, settings: &EngineSettings) -> Engine<S> {
+    let (clock, tracker) = (Arc::clone(&shared.clock), shared.tracker.clone());
+    Engine::new(saga, db.clone(), clock, tracker, settings.clone())
 }

@@ -1,0 +1,12 @@
+//! order-service against a real Postgres; its neighbours are doubles at the wire, with a memory and a temper.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking, also in what its tests share"
+)]
+
+mod doubles;
+mod harness;
+
+mod placing;

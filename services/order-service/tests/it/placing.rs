@@ -1,0 +1,279 @@
+//! `POST /orders`: what is written, what is refused, and what is left of a refusal.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wire::code;
+
+use crate::doubles::Fault;
+use crate::harness::{ALICE, LAMP, MUG, Orders, PEN, cart};
+
+const WRITTEN: &str = "select (select count(*) from orders) + (select count(*) from saga)
+                            + (select count(*) from idempotency_keys) + (select count(*) from outbox)";
+
+// ORD-11
+#[tokio::test]
+async fn an_order_is_answered_with_what_was_held_and_how_to_pay() {
+    let shop = Orders::start().await;
+    let answer = shop.post(ALICE, "/orders", &cart(&[(MUG, 2), (PEN, 1)])).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let order = answer.order();
+    assert_eq!(answer.body["status"], "confirmed");
+    assert_eq!(answer.body["userId"], ALICE);
+    assert_eq!(answer.body["payment"]["paymentIntentId"], format!("pi_{order}"));
+    assert_eq!(
+        answer.body["payment"]["clientSecret"],
+        format!("pi_{order}_secret")
+    );
+    assert_eq!(answer.body["shippingCity"], "Port");
+    assert_eq!(answer.body["items"].as_array().unwrap().len(), 2);
+    assert_eq!(shop.stock.available(MUG), 98);
+    assert_eq!(shop.stock.changes(order), ["held"]);
+    assert_eq!(shop.money.changes(order), ["made"]);
+    assert_eq!(shop.history(order).await, ["pending", "confirmed"]);
+    // The hold outlives the window in which the order can be paid.
+    assert_eq!(shop.stock.ttl_seconds(), 900 + 120);
+    shop.settled().await;
+}
+
+// ORD-4, PAY-3, MON-6
+#[tokio::test]
+async fn prices_come_from_the_catalogue_and_stay_what_they_were() {
+    let shop = Orders::start().await;
+    let mut wish = cart(&[(MUG, 2), (PEN, 1)]);
+    for (name, value) in [("price", "0.01"), ("unitPrice", "0.01"), ("sellerId", "7")] {
+        wish["items"][0][name] = json!(value);
+    }
+    for name in ["total", "subtotal", "tax", "shippingCost"] {
+        wish[name] = json!("0.01");
+    }
+    wish["status"] = json!("paid");
+    wish["userId"] = json!(8);
+    let order = shop.post(ALICE, "/orders", &wish).await.order();
+    shop.stock.edit(MUG, |mug| {
+        (mug.name, mug.sku, mug.minor, mug.seller) = ("Cup", "CUP-01", 9_999, 99);
+    });
+    let seen = shop.order(order).await;
+    let amounts = ["subtotal", "tax", "shippingCost", "discount", "total"].map(|name| seen[name].clone());
+    assert_eq!(amounts, ["30.03", "3.00", "10.00", "0.00", "43.03"]);
+    let mug = &seen["items"][0];
+    let snapshot = ["name", "sku", "unitPrice", "lineTotal", "sellerId"].map(|name| mug[name].clone());
+    assert_eq!(
+        snapshot,
+        [
+            json!("Mug"),
+            json!("MUG-01"),
+            json!("14.99"),
+            json!("29.98"),
+            json!(20)
+        ]
+    );
+    assert_eq!(seen["userId"], ALICE);
+    assert_eq!(shop.money.asked(order), 4_303);
+    shop.settled().await;
+}
+
+// ORD-11, STK-4
+#[tokio::test]
+async fn an_order_without_stock_is_refused_and_kept_as_cancelled() {
+    let shop = Orders::start().await;
+    let answer = shop
+        .post(ALICE, "/orders", &cart(&[(MUG, 1), (LAMP, 2), (LAMP, 2)]))
+        .await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code()),
+        (409, "insufficient-stock")
+    );
+    assert_eq!(answer.pointers(), ["/items/1"]);
+    assert_eq!(answer.body["lines"][0]["left"], 3);
+    let order = answer.order();
+    assert_eq!(shop.history(order).await, ["pending", "cancelled"]);
+    assert_eq!((shop.stock.available(MUG), shop.stock.available(LAMP)), (100, 3));
+    assert_eq!(shop.money.state(order), "none");
+    shop.settled().await;
+}
+
+// SAG-4, ORD-11
+#[tokio::test]
+async fn a_refused_intent_gives_the_stock_back() {
+    let shop = Orders::start().await;
+    shop.money
+        .road
+        .once("create", Fault::Refuse(code::PROVIDER_ERROR));
+    let answer = shop.post(ALICE, "/orders", &cart(&[(LAMP, 3)])).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code()),
+        (502, "provider-error"),
+        "{answer:?}"
+    );
+    let order = answer.order();
+    assert_eq!(shop.stock.changes(order), ["held", "released"]);
+    assert_eq!(shop.stock.available(LAMP), 3);
+    assert_eq!(shop.history(order).await, ["pending", "cancelled"]);
+    shop.settled().await;
+}
+
+// GW-13: a neighbour's sentence is passed on as one sentence.
+#[tokio::test]
+async fn a_refusal_is_told_in_one_sentence() {
+    let shop = Orders::start().await;
+    let answer = shop.post(ALICE, "/orders", &cart(&[(LAMP, 9)])).await;
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.ends_with('.') && !detail.ends_with(".."), "{detail}");
+    shop.settled().await;
+}
+
+// ORD-5
+#[tokio::test]
+async fn what_is_not_for_sale_cannot_be_ordered_even_by_id() {
+    let shop = Orders::start().await;
+    shop.stock.edit(PEN, |pen| pen.for_sale = false);
+    let answer = shop
+        .post(ALICE, "/orders", &cart(&[(MUG, 1), (PEN, 1), (404, 1)]))
+        .await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code()),
+        (422, "product-unavailable")
+    );
+    assert_eq!(answer.pointers(), ["/items/1/productId", "/items/2/productId"]);
+    assert_eq!(shop.count(WRITTEN).await, 0);
+    shop.settled().await;
+}
+
+// ORD-6
+#[tokio::test]
+async fn another_total_than_expected_is_told_and_not_charged() {
+    let shop = Orders::start().await;
+    let mut wish = cart(&[(MUG, 2), (PEN, 1)]);
+    wish["expectedTotal"] = json!("43.03");
+    shop.stock.edit(MUG, |mug| mug.minor = 2_000);
+    let answer = shop.post(ALICE, "/orders", &wish).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (409, "price-changed"));
+    let quote = json!({"subtotal": "40.05", "tax": "4.01", "shippingCost": "10.00", "total": "54.06", "currency": "USD"});
+    assert_eq!(answer.body["quote"], quote);
+    assert_eq!(shop.count(WRITTEN).await, 0);
+
+    wish["expectedTotal"] = quote["total"].clone();
+    assert_eq!(shop.post(ALICE, "/orders", &wish).await.status, 201);
+    shop.settled().await;
+}
+
+// API4: stock cannot be blocked by one account.
+#[tokio::test]
+async fn an_account_has_so_many_unpaid_orders_and_no_more() {
+    let shop = Orders::start_with(|config| config.max_open_orders = 3).await;
+    let wish = cart(&[(MUG, 1)]);
+    let answers = futures::future::join_all((0..12).map(|_| shop.post(ALICE, "/orders", &wish))).await;
+    let placed: Vec<i64> = answers
+        .iter()
+        .filter(|a| a.status == 201)
+        .map(|a| a.order())
+        .collect();
+    assert_eq!(placed.len(), 3, "{answers:?}");
+    let refused = answers
+        .iter()
+        .filter(|a| a.status == 409 && a.code() == "too-many-open-orders");
+    assert_eq!(refused.count(), 9);
+    assert_eq!(shop.count("select count(*) from orders").await, 3);
+
+    // What was paid or cancelled does not count.
+    assert!(shop.money.pay(placed[0]));
+    shop.settle().await;
+    assert_eq!(shop.post(ALICE, "/orders", &wish).await.status, 201);
+    assert_eq!(shop.post(ALICE, "/orders", &wish).await.status, 409);
+    assert_eq!(shop.cancel(ALICE, placed[1]).await.status, 200);
+    assert_eq!(shop.post(ALICE, "/orders", &wish).await.status, 201);
+    shop.settled().await;
+}
+
+// STK-5
+#[tokio::test]
+async fn a_quantity_is_a_whole_number_that_can_be_bought() {
+    let shop = Orders::start().await;
+    let bad = [
+        json!(0),
+        json!(-1),
+        json!(1.5),
+        json!("2"),
+        json!(1e9),
+        Value::Null,
+        json!(1_000),
+    ];
+    for quantity in bad {
+        let mut wish = cart(&[(MUG, 1), (PEN, 1)]);
+        wish["items"][1]["quantity"] = quantity.clone();
+        let answer = shop.post_keyed(ALICE, "a key", &wish).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (422, "invalid-request"),
+            "{quantity}"
+        );
+        assert_eq!(answer.pointers(), ["/items/1/quantity"], "{quantity}");
+    }
+    assert_eq!(shop.count(WRITTEN).await, 0);
+    shop.settled().await;
+}
+
+// SAG-12
+#[tokio::test]
+async fn nothing_is_ordered_while_payments_are_down() {
+    let shop = Orders::start().await;
+    shop.money.road.always("create", Some(Fault::LoseRequest));
+    for _ in 0..5 {
+        assert_eq!(shop.post(ALICE, "/orders", &cart(&[(MUG, 1)])).await.status, 202);
+    }
+    let before = shop.count(WRITTEN).await;
+    let answer = shop.post_keyed(ALICE, "a key", &cart(&[(MUG, 1)])).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code()),
+        (503, "service-unavailable")
+    );
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(shop.count(WRITTEN).await, before);
+    assert_eq!(shop.stock.available(MUG), 95);
+
+    // It answers again: what waits goes on, and the same key may order.
+    shop.money.road.always("create", None);
+    shop.after(Duration::from_secs(10)).await;
+    assert_eq!(
+        shop.post_keyed(ALICE, "a key", &cart(&[(MUG, 1)])).await.status,
+        201
+    );
+    assert_eq!(
+        shop.count("select count(*) from orders where status = 'confirmed'")
+            .await,
+        6
+    );
+    shop.settled().await;
+}
+
+// SAG-12, ORD-11: without the catalogue there is no price.
+#[tokio::test]
+async fn nothing_is_written_while_the_catalogue_is_down() {
+    let shop = Orders::start().await;
+    shop.stock.road.once("quote", Fault::LoseRequest);
+    let answer = shop.post(ALICE, "/orders", &cart(&[(MUG, 1)])).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code()),
+        (503, "service-unavailable")
+    );
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(shop.count(WRITTEN).await, 0);
+    shop.settled().await;
+}
+
+// ORD-11
+#[tokio::test]
+async fn a_slow_step_is_answered_with_where_to_look() {
+    let shop = Orders::start_with(|config| config.answer_within = Duration::from_millis(50)).await;
+    shop.stock.road.once("hold", Fault::Wait);
+    let answer = shop.post(ALICE, "/orders", &cart(&[(MUG, 1)])).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let order = answer.order();
+    assert_eq!(answer.header("location").unwrap(), format!("/orders/{order}"));
+    assert_eq!(answer.body["status"], "pending");
+    shop.stock.road.open();
+    shop.settled().await;
+    assert_eq!(shop.status(order).await, "confirmed");
+    assert_eq!(shop.stock.changes(order), ["held"]);
+}
