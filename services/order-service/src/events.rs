@@ -91,7 +91,7 @@ async fn apply(
         let status = if whole { "refunded" } else { "partially_refunded" };
         facts::note(conn, e.order_id, "refunded", e.refunded_minor, "", status, now).await?;
         if whole {
-            refunded(conn, e.order_id, now).await?;
+            refunded(app, conn, e.order_id, now).await?;
         }
         return Ok(());
     }
@@ -120,9 +120,21 @@ async fn money_arrived(app: &AppState, conn: &mut PgConnection, id: OrderId) -> 
     Ok(())
 }
 
-/// All money went back: the order is refunded, unless it was cancelled, which says more.
-async fn refunded(conn: &mut PgConnection, id: OrderId, now: OffsetDateTime) -> Result<(), OrderError> {
+/// All money went back: the order is refunded, unless it was cancelled, which says more. One that was not paid yet is
+/// its checkout's to end.
+async fn refunded(
+    app: &AppState,
+    conn: &mut PgConnection,
+    id: OrderId,
+    now: OffsetDateTime,
+) -> Result<(), OrderError> {
     let order = orders::lock(conn, id).await?;
+    if order.status == Status::Confirmed {
+        app.checkout
+            .wake(conn, id.get())
+            .await
+            .map_err(OrderError::Saga)?;
+    }
     let party = crate::domain::Party::System;
     if order.status.judge(Status::Refunded, party) == crate::domain::status::Verdict::Allowed {
         advance(

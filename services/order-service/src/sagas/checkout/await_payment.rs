@@ -1,4 +1,7 @@
-//! Waits for the money: woken by a payment fact, by a cancellation, or by the deadline.
+//! Waits for the money: woken by a payment fact, by a cancellation, or by the deadline. Only the order's own amount, told
+//! as a fact, ends the waiting well.
+
+use std::time::Duration;
 
 use saga::{Progress, Refused, StepError};
 
@@ -8,35 +11,61 @@ use crate::error::OrderError;
 use crate::sagas::{step_error, unknown};
 use crate::store::{facts, fault, orders};
 
+/// How long money that payment-service speaks of may be on its way to us as a fact, before we ask again.
+const NEWS: Duration = Duration::from_secs(5);
+/// How often to look whether somebody has sent a wrong amount back; the fact of it wakes us anyway.
+const DECISION: Duration = Duration::from_secs(3_600);
+
 pub(super) async fn run(saga: &Checkout, s: &CheckoutState) -> Result<Progress, StepError> {
-    let (status, paid) = look(saga, s).await.map_err(unknown)?;
-    if status == Status::Cancelled && !paid {
-        return Err(refused("cancelled", "the order was cancelled"));
+    let now = saga.clock.now();
+    match look(saga, s).await.map_err(unknown)? {
+        Look::Paid => return Ok(Progress::Done),
+        Look::Cancelled => return Err(refused("cancelled", "the order was cancelled")),
+        Look::SentBack => return Err(refused("refunded", "what was paid was sent back")),
+        // Another amount than the order's: it neither pays nor expires until a person has decided (PAY-14).
+        Look::Mismatched => {
+            return Ok(Progress::Park {
+                until: now + DECISION,
+            });
+        }
+        Look::Waiting if now < s.expires_at => return Ok(Progress::Park { until: s.expires_at }),
+        Look::Waiting => {}
     }
-    if paid {
-        return Ok(Progress::Done);
-    }
-    if saga.clock.now() < s.expires_at {
-        return Ok(Progress::Park { until: s.expires_at });
-    }
-    // Time is up. The intent is cancelled first: if the money beat us to it, the order is paid instead (ORD-7).
-    match saga
-        .payments
-        .cancel_intent(s.order_id, "expired")
-        .await
-        .map_err(step_error)?
-    {
-        true => Ok(Progress::Done),
+    // Time is up. The intent is cancelled first: if money beat us to it, the fact of it decides, and is on its way
+    // (ORD-7).
+    let cancelled = saga.payments.cancel_intent(s.order_id, "expired").await;
+    match cancelled.map_err(step_error)? {
+        true => Ok(Progress::Park { until: now + NEWS }),
         false => Err(refused("expired", "nobody paid in time")),
     }
 }
 
-/// Where the order stands, and whether its money is there.
-async fn look(saga: &Checkout, s: &CheckoutState) -> Result<(Status, bool), OrderError> {
+/// Where the order stands with its money.
+enum Look {
+    /// All of it is there.
+    Paid,
+    /// The order was cancelled, and nothing had come.
+    Cancelled,
+    /// A wrong amount came, and went back.
+    SentBack,
+    /// A wrong amount came.
+    Mismatched,
+    /// Nothing has come.
+    Waiting,
+}
+
+async fn look(saga: &Checkout, s: &CheckoutState) -> Result<Look, OrderError> {
     let mut conn = saga.db.acquire().await.map_err(fault("reach the database"))?;
     let order = orders::get(&mut conn, s.order_id).await?;
-    let paid = facts::is_paid(&mut conn, s.order_id).await?;
-    Ok((order.status, paid))
+    if facts::is_paid(&mut conn, s.order_id).await? {
+        return Ok(Look::Paid);
+    }
+    Ok(match (order.status, order.payment_status.as_str()) {
+        (Status::Cancelled, _) => Look::Cancelled,
+        (_, "refunded") => Look::SentBack,
+        (_, "mismatch" | "partially_refunded") => Look::Mismatched,
+        _ => Look::Waiting,
+    })
 }
 
 fn refused(code: &str, detail: &str) -> StepError {
