@@ -9,4 +9,5 @@
 mod doubles;
 mod harness;
 
+mod payment;
 mod placing;
