@@ -11,7 +11,7 @@ use wire::rpc::identity::{
 };
 
 pub use money::Money;
-pub use road::Fault;
+pub use road::{Fault, Road};
 pub use stock::{Product, Stock};
 
 /// The key that signs tokens is called this.

@@ -9,5 +9,8 @@
 mod doubles;
 mod harness;
 
+mod late_money;
 mod payment;
 mod placing;
+mod shedding;
+mod sweep;

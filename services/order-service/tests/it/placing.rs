@@ -1,15 +1,10 @@
 //! `POST /orders`: what is written, what is refused, and what is left of a refusal.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use wire::code;
 
 use crate::doubles::Fault;
 use crate::harness::{ALICE, LAMP, MUG, Orders, PEN, cart};
-
-const WRITTEN: &str = "select (select count(*) from orders) + (select count(*) from saga)
-                            + (select count(*) from idempotency_keys) + (select count(*) from outbox)";
 
 // ORD-11
 #[tokio::test]
@@ -136,7 +131,7 @@ async fn what_is_not_for_sale_cannot_be_ordered_even_by_id() {
         (422, "product-unavailable")
     );
     assert_eq!(answer.pointers(), ["/items/1/productId", "/items/2/productId"]);
-    assert_eq!(shop.count(WRITTEN).await, 0);
+    assert_eq!(shop.written().await, 0);
     shop.settled().await;
 }
 
@@ -151,7 +146,7 @@ async fn another_total_than_expected_is_told_and_not_charged() {
     assert_eq!((answer.status.as_u16(), answer.code()), (409, "price-changed"));
     let quote = json!({"subtotal": "40.05", "tax": "4.01", "shippingCost": "10.00", "total": "54.06", "currency": "USD"});
     assert_eq!(answer.body["quote"], quote);
-    assert_eq!(shop.count(WRITTEN).await, 0);
+    assert_eq!(shop.written().await, 0);
 
     wish["expectedTotal"] = quote["total"].clone();
     assert_eq!(shop.post(ALICE, "/orders", &wish).await.status, 201);
@@ -210,70 +205,6 @@ async fn a_quantity_is_a_whole_number_that_can_be_bought() {
         );
         assert_eq!(answer.pointers(), ["/items/1/quantity"], "{quantity}");
     }
-    assert_eq!(shop.count(WRITTEN).await, 0);
+    assert_eq!(shop.written().await, 0);
     shop.settled().await;
-}
-
-// SAG-12
-#[tokio::test]
-async fn nothing_is_ordered_while_payments_are_down() {
-    let shop = Orders::start().await;
-    shop.money.road.always("create", Some(Fault::LoseRequest));
-    for _ in 0..5 {
-        assert_eq!(shop.post(ALICE, "/orders", &cart(&[(MUG, 1)])).await.status, 202);
-    }
-    let before = shop.count(WRITTEN).await;
-    let answer = shop.post_keyed(ALICE, "a key", &cart(&[(MUG, 1)])).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.code()),
-        (503, "service-unavailable")
-    );
-    assert!(answer.header("retry-after").is_some());
-    assert_eq!(shop.count(WRITTEN).await, before);
-    assert_eq!(shop.stock.available(MUG), 95);
-
-    // It answers again: what waits goes on, and the same key may order.
-    shop.money.road.always("create", None);
-    shop.after(Duration::from_secs(10)).await;
-    assert_eq!(
-        shop.post_keyed(ALICE, "a key", &cart(&[(MUG, 1)])).await.status,
-        201
-    );
-    assert_eq!(
-        shop.count("select count(*) from orders where status = 'confirmed'")
-            .await,
-        6
-    );
-    shop.settled().await;
-}
-
-// SAG-12, ORD-11: without the catalogue there is no price.
-#[tokio::test]
-async fn nothing_is_written_while_the_catalogue_is_down() {
-    let shop = Orders::start().await;
-    shop.stock.road.once("quote", Fault::LoseRequest);
-    let answer = shop.post(ALICE, "/orders", &cart(&[(MUG, 1)])).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.code()),
-        (503, "service-unavailable")
-    );
-    assert!(answer.header("retry-after").is_some());
-    assert_eq!(shop.count(WRITTEN).await, 0);
-    shop.settled().await;
-}
-
-// ORD-11
-#[tokio::test]
-async fn a_slow_step_is_answered_with_where_to_look() {
-    let shop = Orders::start_with(|config| config.answer_within = Duration::from_millis(50)).await;
-    shop.stock.road.once("hold", Fault::Wait);
-    let answer = shop.post(ALICE, "/orders", &cart(&[(MUG, 1)])).await;
-    assert_eq!(answer.status, 202, "{answer:?}");
-    let order = answer.order();
-    assert_eq!(answer.header("location").unwrap(), format!("/orders/{order}"));
-    assert_eq!(answer.body["status"], "pending");
-    shop.stock.road.open();
-    shop.settled().await;
-    assert_eq!(shop.status(order).await, "confirmed");
-    assert_eq!(shop.stock.changes(order), ["held"]);
 }
