@@ -261,18 +261,19 @@ pub async fn set_tracking(
     Ok(())
 }
 
-/// Marks lines as shipped or delivered: all of them, or only `seller`'s. True if now all lines are that far.
+/// Marks lines as shipped or delivered: all of them, or only `seller`'s. True if now all lines are that far. Marking them
+/// again makes no new version.
 pub async fn fulfil(
     conn: &mut PgConnection,
     id: OrderId,
     fulfillment: &str,
     seller: Option<UserId>,
 ) -> Result<bool, OrderError> {
-    sqlx::query!(
+    let marked = sqlx::query!(
         r#"
         update order_lines
            set fulfillment = $2
-         where order_id = $1 and ($3::bigint is null or seller_id = $3) and fulfillment <> 'delivered'
+         where order_id = $1 and ($3::bigint is null or seller_id = $3) and fulfillment not in ($2, 'delivered')
         "#,
         id.get(),
         fulfillment,
@@ -285,7 +286,7 @@ pub async fn fulfil(
         r#"
         update orders
            set fulfillment_status = case when f.all_shipped then 'fulfilled' else 'partial' end,
-               version = version + 1
+               version = version + $3
           from (select bool_and(fulfillment <> 'unfulfilled') as all_shipped,
                        bool_and(fulfillment = $2) as all_there
                   from order_lines where order_id = $1) f
@@ -294,6 +295,7 @@ pub async fn fulfil(
         "#,
         id.get(),
         fulfillment,
+        i64::from(marked.rows_affected() > 0),
     )
     .fetch_one(conn)
     .await
