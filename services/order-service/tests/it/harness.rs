@@ -165,18 +165,26 @@ impl Orders {
         }
     }
 
+    pub async fn call(&self, user: i64, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        self.call_on(&self.public, user, method, path, &[], body).await
+    }
+
     pub async fn get(&self, user: i64, path: &str) -> Answer {
-        self.call_on(&self.public, user, Method::GET, path, &[], None)
-            .await
+        self.call(user, Method::GET, path, None).await
     }
 
     pub async fn post(&self, user: i64, path: &str, body: &Value) -> Answer {
-        self.call_on(&self.public, user, Method::POST, path, &[], Some(body))
-            .await
+        self.call(user, Method::POST, path, Some(body)).await
     }
 
     pub async fn put(&self, user: i64, path: &str, body: &Value) -> Answer {
-        self.call_on(&self.public, user, Method::PUT, path, &[], Some(body))
+        self.call(user, Method::PUT, path, Some(body)).await
+    }
+
+    /// Changes the version that was read.
+    pub async fn put_if(&self, user: i64, path: &str, version: &str, body: &Value) -> Answer {
+        let headers = [("if-match", version)];
+        self.call_on(&self.public, user, Method::PUT, path, &headers, Some(body))
             .await
     }
 

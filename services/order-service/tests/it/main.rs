@@ -10,7 +10,9 @@ mod doubles;
 mod harness;
 
 mod late_money;
+mod moving;
 mod payment;
 mod placing;
+mod sellers;
 mod shedding;
 mod sweep;
