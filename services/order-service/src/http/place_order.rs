@@ -62,7 +62,8 @@ pub async fn place_order(
     let scope = held.as_ref().map(keyed::Held::scope);
     match place::place(&app, &caller, cart, expected, scope).await {
         Ok(placed) => {
-            let answer = answer(&app, &caller, placed).await.into_response();
+            // A fault is no answer to keep: the order stands, and a repetition is answered from it.
+            let answer = answer(&app, &caller, placed).await?;
             Ok(match held {
                 Some(held) => held.finish(&app, answer).await,
                 None => answer,
@@ -125,20 +126,21 @@ fn read(app: &AppState, body: PlaceOrder) -> Result<(Cart, Option<Money>), Probl
     Ok((cart, expected))
 }
 
-/// The answer for how far the checkout has come.
-async fn answer(app: &AppState, caller: &Caller, placed: Placed) -> Result<Response, Problem> {
+/// The answer for how far the checkout has come, a refusal among them.
+async fn answer(app: &AppState, caller: &Caller, placed: Placed) -> Result<Response, OrderError> {
     let id = placed.id;
     match placed.outcome {
         Outcome::Parked { state, .. } | Outcome::Done { state } => {
             let order = read_back(app, id).await?;
             Ok(created(order, &state))
         }
-        Outcome::Undone { reason, .. } => Err(refused(id, reason, &placed.product_ids)),
-        Outcome::Diverted { .. } => Err(Problem::new(code::RESERVATION_LOST)
+        Outcome::Undone { reason, .. } => Ok(refused(id, reason, &placed.product_ids).into_response()),
+        Outcome::Diverted { .. } => Ok(Problem::new(code::RESERVATION_LOST)
             .detail(format!(
                 "Order {id} was cancelled: its stock was lost; what was paid is returned."
             ))
-            .with("orderId", id)),
+            .with("orderId", id)
+            .into_response()),
         Outcome::Stuck { .. } | Outcome::StillRunning => Ok(accepted(read_back(app, id).await?, caller)),
     }
 }
