@@ -9,6 +9,7 @@
 mod doubles;
 mod harness;
 
+mod keys;
 mod late_money;
 mod moving;
 mod payment;
