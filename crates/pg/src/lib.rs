@@ -1,10 +1,12 @@
 //! Shared machinery over Postgres: the pool, migrations, events out ([`outbox`]) and in ([`inbox`]),
-//! remembered requests ([`idempotency`]), and a private server of one's own ([`server`]).
+//! remembered requests ([`idempotency`]), work to be done later ([`jobs`]), and a private server of one's own
+//! ([`server`]).
 //!
 //! Knows no service. Time is always a parameter, so that tests can move it.
 
 pub mod idempotency;
 pub mod inbox;
+pub mod jobs;
 pub mod migrate;
 pub mod outbox;
 pub mod pool;

@@ -4,7 +4,8 @@
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 
-/// The tables of [`outbox`](crate::outbox), [`inbox`](crate::inbox) and [`idempotency`](crate::idempotency).
+/// The tables of [`outbox`](crate::outbox), [`inbox`](crate::inbox), [`idempotency`](crate::idempotency) and
+/// [`jobs`](crate::jobs).
 pub static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// Where [`MIGRATIONS`] keeps its history, apart from the service's.
