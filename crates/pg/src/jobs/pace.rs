@@ -4,33 +4,32 @@ use std::time::Duration;
 
 /// So much work is held ahead: more than fetching more takes, and soon given up when the process stops.
 const AHEAD: Duration = Duration::from_millis(200);
-/// The weight of the latest job in the mean.
-const NEWEST: f64 = 0.1;
+/// How many earlier jobs weigh as much as the latest one, in the mean.
+const MEMORY: u32 = 9;
 
 /// How long the jobs of one kind take. Quick ones are fetched by the hundred, slow ones only when they can start, so
 /// that another process may have them.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// The mean in seconds, once one is known.
-    mean: Option<f64>,
+    /// The mean, once one is known.
+    mean: Option<Duration>,
 }
 
 impl Pace {
     /// Notes how long a job took.
     pub(super) fn note(&mut self, took: Duration) {
-        let took = took.as_secs_f64();
-        self.mean = Some(self.mean.map_or(took, |mean| mean + (took - mean) * NEWEST));
+        self.mean = Some(match self.mean {
+            Some(mean) => mean.saturating_mul(MEMORY).saturating_add(took) / (MEMORY + 1),
+            None => took,
+        });
     }
 
     /// How many jobs to hold beside the `places` that run, at most `most`.
     pub(super) fn ahead(&self, places: usize, most: usize) -> usize {
         let Some(mean) = self.mean else { return 0 };
-        let jobs = Duration::from_secs_f64(mean.max(1e-9)).as_nanos().max(1);
-        let in_time = AHEAD.as_nanos() / jobs;
-        usize::try_from(in_time)
-            .unwrap_or(usize::MAX)
-            .saturating_mul(places)
-            .min(most)
+        let in_time = AHEAD.as_nanos() / mean.as_nanos().max(1);
+        let in_time = usize::try_from(in_time).unwrap_or(usize::MAX);
+        in_time.saturating_mul(places).min(most)
     }
 }
 
