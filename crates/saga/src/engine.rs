@@ -17,6 +17,7 @@ use crate::driver::{Asker, Patience};
 use crate::error::SagaError;
 use crate::fault::FaultHook;
 use crate::machine::{Run, after};
+use crate::older::Older;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::store::{self, Definition, Held, Lease, NewSaga};
@@ -61,12 +62,14 @@ pub struct Engine<S: Saga> {
     pub(crate) settings: Arc<EngineSettings>,
     pub(crate) faults: Option<Arc<dyn FaultHook>>,
     /// The process's tasks; shutdown waits for them.
-    tracker: TaskTracker,
+    pub(crate) tracker: TaskTracker,
     /// Those of them that drive a saga of this engine.
     pub(crate) drives: TaskTracker,
     pub(crate) nudged: Arc<Notify>,
     /// Cancelled when the workers are told to stop.
     pub(crate) closing: CancellationToken,
+    /// Engines of the definitions of before.
+    pub(crate) older: Vec<Arc<dyn Older>>,
 }
 
 /// A saga that was started and that this process holds for one lease.
@@ -112,6 +115,7 @@ impl<S: Saga> Clone for Engine<S> {
             drives: self.drives.clone(),
             nudged: Arc::clone(&self.nudged),
             closing: self.closing.clone(),
+            older: self.older.clone(),
         }
     }
 }
@@ -150,6 +154,7 @@ impl<S: Saga> Engine<S> {
             drives,
             nudged: Arc::default(),
             closing: CancellationToken::new(),
+            older: Vec::new(),
         }
     }
 
@@ -272,6 +277,9 @@ impl<S: Saga> Engine<S> {
     /// Tells the workers to look now.
     pub fn nudge(&self) {
         self.nudged.notify_one();
+        for older in &self.older {
+            older.nudge();
+        }
     }
 
     /// The subject's saga with its log, if there is one.

@@ -10,11 +10,16 @@
 //! the next look.
 
 mod definition;
+mod desk;
 mod driver;
 mod engine;
 mod error;
 mod fault;
+mod gauges;
+pub mod intervention;
+mod list;
 pub mod machine;
+mod older;
 mod outcome;
 mod plan;
 mod policy;
@@ -25,14 +30,17 @@ mod worker;
 use sqlx::migrate::Migrator;
 
 pub use definition::{Key, Progress, Saga, Step, StepError, UndoError};
+pub use desk::{Desk, InterventionError};
 pub use engine::{Engine, EngineSettings, Started};
 pub use error::SagaError;
 pub use fault::{Fault, FaultHook, FaultPoint, Moment};
+pub use intervention::{Illegal, Intervention};
+pub use list::{Filter, Summary, list};
 pub use machine::{Reason, Refused};
 pub use outcome::{Outcome, Status};
 pub use plan::{Direction, Place, Plan, PlannedStep};
 pub use policy::Policy;
-pub use view::{LogEntry, View};
+pub use view::{By, LogEntry, View, get};
 
 /// The engine's tables; their history is kept in [`HISTORY`], apart from the service's.
 pub static MIGRATIONS: Migrator = sqlx::migrate!();

@@ -74,6 +74,11 @@ pub enum Reason {
         /// Which.
         step: String,
     },
+    /// A person gave the way forward up at this step; who and why is in the log.
+    Abandoned {
+        /// Which.
+        step: String,
+    },
 }
 
 impl Reason {
@@ -159,7 +164,7 @@ impl Run {
     }
 
     /// Enters `position`; what was counted for the one before is forgotten.
-    fn enter(self, position: Position, now: OffsetDateTime) -> Self {
+    pub(crate) fn enter(self, position: Position, now: OffsetDateTime) -> Self {
         Self {
             position,
             attempt: 0,

@@ -329,14 +329,14 @@ pub(crate) async fn wake(
 }
 
 /// The columns that say where a saga is.
-struct PlaceColumns {
-    status: Status,
-    direction: Option<&'static str>,
-    step: Option<&'static str>,
+pub(crate) struct PlaceColumns {
+    pub(crate) status: Status,
+    pub(crate) direction: Option<&'static str>,
+    pub(crate) step: Option<&'static str>,
 }
 
 impl PlaceColumns {
-    fn of(plan: &Plan, position: Position) -> Self {
+    pub(crate) fn of(plan: &Plan, position: Position) -> Self {
         let place = match position {
             Position::At(place) | Position::Parked(place) | Position::Stuck(place) => Some(place),
             Position::Done | Position::Undone | Position::Diverted => None,
@@ -349,7 +349,8 @@ impl PlaceColumns {
     }
 }
 
-fn position(
+/// Where a row says that its saga is.
+pub(crate) fn position(
     plan: &Plan,
     id: i64,
     state: &str,
@@ -377,6 +378,6 @@ fn position(
     })
 }
 
-fn clamp(count: u32) -> i32 {
+pub(crate) fn clamp(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }

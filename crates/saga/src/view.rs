@@ -49,7 +49,7 @@ pub struct View {
     pub log: Vec<LogEntry>,
 }
 
-/// One attempt whose answer was recorded.
+/// One attempt whose answer was recorded, or what a person did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogEntry {
     /// 1, 2, 3 …
@@ -60,30 +60,65 @@ pub struct LogEntry {
     pub direction: String,
     /// Which call of that step this was. One that is missing died unanswered.
     pub attempt: u32,
-    /// `succeeded`, `parked`, `diverted`, `refused` or `unknown`.
+    /// `succeeded`, `parked`, `diverted`, `refused` or `unknown`; `retried`, `skipped` or `abandoned` where a
+    /// person intervened.
     pub outcome: String,
-    /// The refusal, the error, or how long it waits.
+    /// The refusal, the error, how long it waits, or how it stood before and after an intervention.
     pub detail: Option<Value>,
     /// When it began.
     pub started_at: OffsetDateTime,
     /// How long it took.
     pub took: Duration,
+    /// Who intervened, where a person did.
+    pub by: Option<By>,
 }
 
+/// Who intervenes, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct By {
+    /// Such as `admin:7`.
+    pub actor: String,
+    /// Why.
+    pub note: String,
+    /// The request that asked for it.
+    pub request_id: Option<String>,
+    /// The network it came from.
+    pub network: Option<String>,
+}
+
+/// The saga of a subject.
 pub(crate) async fn find(
     conn: &mut PgConnection,
     name: &'static str,
     subject_id: i64,
 ) -> Result<Option<View>, SagaError> {
+    let id = sqlx::query_scalar!(
+        r#"select id from saga where name = $1 and subject_id = $2"#,
+        name,
+        subject_id,
+    )
+    .fetch_optional(&mut *conn)
+    .await
+    .map_err(SagaError::store("find a saga"))?;
+    match id {
+        Some(id) => get(conn, id).await,
+        None => Ok(None),
+    }
+}
+
+/// One saga with its log, if there is one.
+///
+/// # Errors
+/// The database did not answer, or the row names a state that this program does not know.
+pub async fn get(conn: &mut PgConnection, id: i64) -> Result<Option<View>, SagaError> {
     let row = sqlx::query!(
         r#"
         select id, name, version, subject_id, state, direction, step, attempt, failures, wake_at, reason, data,
                lease_owner, lease_until, trace, created_at, updated_at
           from saga
-         where name = $1 and subject_id = $2
+         where id = $1
         "#,
-        name,
-        subject_id,
+        id,
     )
     .fetch_optional(&mut *conn)
     .await
@@ -99,7 +134,7 @@ pub(crate) async fn find(
         .reason
         .map(serde_json::from_value)
         .transpose()
-        .map_err(|source| SagaError::State { name, source })?;
+        .map_err(|source| SagaError::State { name: "any", source })?;
     Ok(Some(View {
         id: row.id,
         name: row.name,
@@ -124,7 +159,8 @@ pub(crate) async fn find(
 async fn log(conn: &mut PgConnection, saga_id: i64) -> Result<Vec<LogEntry>, SagaError> {
     let rows = sqlx::query!(
         r#"
-        select seq, step, direction, attempt, outcome, detail, started_at, duration_ms
+        select seq, step, direction, attempt, outcome, detail, started_at, duration_ms, actor, note, request_id,
+               network
           from saga_log
          where saga_id = $1
          order by seq
@@ -143,6 +179,12 @@ async fn log(conn: &mut PgConnection, saga_id: i64) -> Result<Vec<LogEntry>, Sag
         detail: row.detail,
         started_at: row.started_at,
         took: Duration::from_millis(row.duration_ms.try_into().unwrap_or_default()),
+        by: row.actor.map(|actor| By {
+            actor,
+            note: row.note.unwrap_or_default(),
+            request_id: row.request_id,
+            network: row.network,
+        }),
     });
     Ok(entries.collect())
 }

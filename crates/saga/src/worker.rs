@@ -15,6 +15,17 @@ impl<S: Saga> Engine<S> {
     /// process that died. Then stops between two writes and gives up what it holds, so that others need not
     /// wait for its leases; inline drives go on as long as somebody waits for them.
     pub async fn work(self, stop: CancellationToken) {
+        let older = self.older.iter().map(|older| older.work(stop.clone()));
+        let older = futures::future::join_all(older);
+        tokio::join!(
+            self.clone().report_until(stop.clone()),
+            self.work_alone(stop),
+            older
+        );
+    }
+
+    /// Drives what was started under this version.
+    pub(crate) async fn work_alone(self, stop: CancellationToken) {
         let mut running = FuturesUnordered::new();
         while !stop.is_cancelled() {
             let free = self.settings.concurrency.max(1).saturating_sub(running.len());
@@ -50,6 +61,14 @@ impl<S: Saga> Engine<S> {
     /// # Errors
     /// The database did not answer.
     pub async fn run_due(&self) -> Result<usize, SagaError> {
+        let mut count = self.run_due_alone().await?;
+        for older in &self.older {
+            count += older.run_due().await?;
+        }
+        Ok(count)
+    }
+
+    pub(crate) async fn run_due_alone(&self) -> Result<usize, SagaError> {
         let mut count = 0;
         loop {
             self.drives.wait().await;
