@@ -12,6 +12,7 @@ mod harness;
 mod inline;
 mod interventions;
 mod listing;
+mod metrics;
 mod simulation;
 mod trip;
 mod versions;

@@ -1,8 +1,10 @@
 //! The engine's core in thousands of random worlds: messages are lost, doubled, delayed and overtake each other;
-//! processes die, or stand still and wake up after another one took over.
+//! processes die, or stand still and wake up after another one took over; persons intervene in what is stuck.
 //!
 //! A world is made from a number alone. A failure names its seed and prints what happened, line by line.
 
+mod admin;
+mod network;
 mod parties;
 mod rules;
 mod scenario;
@@ -18,7 +20,7 @@ fn simulate(seed: u64) -> Report {
     World::new(Scenario::of(seed)).run()
 }
 
-// SAG-4, SAG-11
+// SAG-4, SAG-8, SAG-11
 #[test]
 fn ten_thousand_random_worlds_end_wholly_done_or_wholly_taken_back() {
     let started = Instant::now();
@@ -42,6 +44,13 @@ fn ten_thousand_random_worlds_end_wholly_done_or_wholly_taken_back() {
         "undone",
         "diverted",
         "stuck",
+        "stuck for good",
+        "retried",
+        "skipped",
+        "abandoned before the pivot",
+        "abandoned after the pivot",
+        "intervention refused",
+        "intervened too late",
         "request lost",
         "answer lost",
         "message doubled",
@@ -54,7 +63,7 @@ fn ten_thousand_random_worlds_end_wholly_done_or_wholly_taken_back() {
         "turned back in doubt",
     ] {
         let often = seen.get(what).copied().unwrap_or_default();
-        assert!(often >= 200, "{what}: in {often} worlds only; {seen:?}");
+        assert!(often >= 100, "{what}: in {often} worlds only; {seen:?}");
     }
     assert!(
         started.elapsed().as_secs() < 60,

@@ -1,7 +1,7 @@
 //! What must hold, said again without the machine: which move may follow which, and what an end means.
 
 use saga::machine::{Answer, Position, Reason, Run};
-use saga::{Direction, Place, Plan};
+use saga::{Direction, Intervention, Place, Plan};
 
 use super::parties::Parties;
 
@@ -51,13 +51,50 @@ pub fn may_move(plan: &Plan, from: &Run, to: &Run, answer: &Answer) -> Result<()
             at == place && matches!(answer, Answer::Parked { .. })
         }
         (Direction::Forward | Direction::Branch, Position::Stuck(at)) => {
-            at == place
-                && !can_go_back_from(plan, place)
-                && matches!(answer, Answer::Unknown { .. } | Answer::Refused(_))
+            let dead_end = matches!(answer, Answer::Unknown { .. } | Answer::Refused(_));
+            let misdirected = *answer == Answer::Diverted && !past_return;
+            at == place && ((dead_end && !can_go_back_from(plan, place)) || misdirected)
         }
         _ => false,
     };
     if allowed { Ok(()) } else { no() }
+}
+
+/// Whether a person may take a saga from being stuck to where it is now.
+pub fn may_intervene(plan: &Plan, from: &Run, to: &Run, what: Intervention) -> Result<(), String> {
+    let Position::Stuck(place) = from.position else {
+        return Err(format!("{what} of {:?}", from.position));
+    };
+    let i = place.index;
+    let next = Place {
+        index: i + 1,
+        ..place
+    };
+    let last = plan.get(next).is_none();
+    let allowed = match (what, place.direction, to.position) {
+        (Intervention::Retry, _, Position::At(same)) => same == place,
+        (Intervention::Skip, Direction::Undo, Position::At(to)) => i > 0 && to == Place::undo(i - 1),
+        (Intervention::Skip, Direction::Undo, Position::Undone) => i == 0,
+        (Intervention::Skip, Direction::Forward, _) if plan.pivot == Some(i) => false,
+        (Intervention::Skip, Direction::Forward | Direction::Branch, Position::At(to)) => to == next,
+        (Intervention::Skip, Direction::Forward, Position::Done) => last,
+        (Intervention::Skip, Direction::Branch, Position::Diverted) => last,
+        (Intervention::Abandon, Direction::Forward, Position::At(to)) => {
+            if can_go_back_from(plan, place) {
+                to == Place::undo(i)
+            } else {
+                to == Place::branch(0)
+            }
+        }
+        _ => false,
+    };
+    // It is due, and a call that nobody heard of is not forgotten.
+    let counts = to.failures == 0 && (what != Intervention::Retry || to.attempt == from.attempt);
+    if allowed && counts {
+        Ok(())
+    } else {
+        Err(format!("{what} took {from:?} to {to:?}"))
+    }
 }
 
 fn can_go_back_from(plan: &Plan, place: Place) -> bool {
@@ -65,13 +102,26 @@ fn can_go_back_from(plan: &Plan, place: Place) -> bool {
 }
 
 /// Whether the parties agree with how the saga ended, once every message has arrived.
-pub fn agrees(plan: &Plan, run: &Run, parties: &Parties, undone: &[usize]) -> Result<(), String> {
-    let stands = |steps: &[saga::PlannedStep]| -> Vec<bool> {
-        steps.iter().map(|step| parties.stands(step.name)).collect()
+///
+/// Nobody knows of the steps in `skipped` whether they stand: a person answers for them.
+pub fn agrees(
+    plan: &Plan,
+    run: &Run,
+    parties: &Parties,
+    undone: &[usize],
+    skipped: &[Place],
+) -> Result<(), String> {
+    let stands = |steps: &[saga::PlannedStep], place: fn(usize) -> Place| -> Vec<Option<bool>> {
+        let stands = steps.iter().enumerate();
+        stands
+            .map(|(i, step)| (!skipped.contains(&place(i))).then(|| parties.stands(step.name)))
+            .collect()
     };
-    let (forward, branch) = (stands(&plan.forward), stands(&plan.branch));
-    let none = |which: &[bool]| which.iter().all(|stands| !stands);
-    let all = |which: &[bool]| which.iter().all(|stands| *stands);
+    let way_back = matches!(run.position, Position::Undone);
+    let forward = stands(&plan.forward, if way_back { Place::undo } else { Place::forward });
+    let branch = stands(&plan.branch, Place::branch);
+    let none = |which: &[Option<bool>]| which.iter().all(|stands| *stands != Some(true));
+    let all = |which: &[Option<bool>]| which.iter().all(|stands| *stands != Some(false));
     let latest_first = undone.windows(2).all(|pair| pair.first() >= pair.last());
     let holds = latest_first
         && match run.position {
@@ -87,7 +137,7 @@ pub fn agrees(plan: &Plan, run: &Run, parties: &Parties, undone: &[usize]) -> Re
                     && (place.direction == Direction::Branch || none(&branch))
                     && matches!(
                         run.reason,
-                        Some(Reason::Refused { .. } | Reason::Unresolved { .. })
+                        Some(Reason::Refused { .. } | Reason::Unresolved { .. } | Reason::Misdirected { .. })
                     )
             }
             Position::At(_) | Position::Parked(_) => false,

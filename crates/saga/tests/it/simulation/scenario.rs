@@ -34,6 +34,8 @@ pub struct Scenario {
     pub fail: u32,
     pub die: u32,
     pub stand_still: u32,
+    /// Whether persons look after it when it is stuck.
+    pub helped: bool,
 }
 
 const FORWARD: [&str; 5] = ["one", "two", "three", "four", "five"];
@@ -64,9 +66,14 @@ impl Scenario {
                 start..start + random.random_range(5_000..100_000),
             )
         });
-        let first_to_divert = plan.pivot.unwrap_or_default();
+        // Often where the way back is still open, which is a fault in the saga.
+        let first_to_divert = if random.random_bool(0.6) {
+            0
+        } else {
+            plan.pivot.unwrap_or_default()
+        };
         let diverts = random
-            .random_bool(0.25)
+            .random_bool(0.35)
             .then(|| random.random_range(first_to_divert..steps));
         let waits = random.random_bool(0.4).then(|| random.random_range(0..steps));
         let outage_at = random.random_range(0..30_000);
@@ -92,6 +99,7 @@ impl Scenario {
             fail: random.random_range(0..200),
             die: random.random_range(0..80),
             stand_still: random.random_range(0..80),
+            helped: random.random_bool(0.7),
             plan,
         }
     }

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use saga::machine::{Answer, Command, Event, Position, Run, step};
-use saga::{Direction, Place};
+use saga::{Direction, Intervention, Place};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
+use super::admin::Admin;
 use super::parties::{Parties, Request, unknown};
 use super::rules;
 use super::scenario::{Millis, Scenario};
@@ -17,7 +18,7 @@ use super::scenario::{Millis, Scenario};
 const LEASE: Millis = 15_000;
 const POLL: Millis = 1_000;
 const TIMEOUT: Millis = 3_000;
-const PROCESSES: usize = 3;
+pub const PROCESSES: usize = 3;
 /// A world that has not ended by then never does.
 const MANY: usize = 200_000;
 
@@ -26,10 +27,10 @@ pub fn at(now: Millis) -> OffsetDateTime {
 }
 
 /// The saga in the database.
-struct Row {
-    run: Run,
-    fence: u64,
-    held_until: Option<Millis>,
+pub struct Row {
+    pub run: Run,
+    pub fence: u64,
+    pub held_until: Option<Millis>,
     wakes: u32,
 }
 
@@ -51,14 +52,14 @@ struct Held {
 
 /// To whom an answer or an alarm goes.
 #[derive(Clone, Copy, Debug)]
-struct Address {
-    process: usize,
+pub struct Address {
+    pub process: usize,
     life: u32,
     fence: u64,
 }
 
 #[derive(Clone, Debug)]
-enum Happening {
+pub enum Happening {
     Look {
         process: usize,
     },
@@ -78,6 +79,11 @@ enum Happening {
         attempt: u32,
     },
     Money,
+    Intervenes {
+        what: Intervention,
+        /// The fence of the row that the person looked at.
+        seen: u64,
+    },
 }
 
 pub struct Report {
@@ -89,19 +95,20 @@ pub struct Report {
 }
 
 pub struct World {
-    scenario: Scenario,
-    random: StdRng,
-    now: Millis,
-    row: Row,
+    pub(super) scenario: Scenario,
+    pub(super) random: StdRng,
+    pub(super) now: Millis,
+    pub(super) row: Row,
+    pub(super) admin: Admin,
     processes: Vec<Process>,
-    parties: Parties,
+    pub(super) parties: Parties,
     to_come: BTreeMap<(Millis, Reverse<u64>), Happening>,
     counter: u64,
     /// Forward steps whose undoing was called, in order, by whoever held the saga.
     undone: Vec<usize>,
-    seen: BTreeSet<&'static str>,
+    pub(super) seen: BTreeSet<&'static str>,
     trace: Vec<String>,
-    broken: Option<String>,
+    pub(super) broken: Option<String>,
 }
 
 impl World {
@@ -116,6 +123,7 @@ impl World {
                 held_until: None,
                 wakes: 0,
             },
+            admin: Admin::default(),
             processes: vec![Process::default(); PROCESSES],
             parties: Parties::default(),
             to_come: BTreeMap::new(),
@@ -147,13 +155,19 @@ impl World {
                 break;
             }
         }
-        let end = rules::agrees(&self.scenario.plan, &self.row.run, &self.parties, &self.undone);
+        let end = rules::agrees(
+            &self.scenario.plan,
+            &self.row.run,
+            &self.parties,
+            &self.undone,
+            &self.admin.skipped,
+        );
         self.broken = self.broken.or(end.err());
         self.seen.insert(match self.row.run.position {
             Position::Done => "done",
             Position::Undone => "undone",
             Position::Diverted => "diverted",
-            Position::Stuck(_) => "stuck",
+            Position::Stuck(_) => "stuck for good",
             Position::At(_) | Position::Parked(_) => "never ended",
         });
         if self.parties.met_tombstone {
@@ -167,17 +181,17 @@ impl World {
         }
     }
 
-    fn later(&mut self, delay: Millis, happening: Happening) {
+    pub(super) fn later(&mut self, delay: Millis, happening: Happening) {
         self.counter += 1;
         self.to_come
             .insert((self.now + delay, Reverse(self.counter)), happening);
     }
 
-    fn note(&mut self, line: String) {
+    pub(super) fn note(&mut self, line: String) {
         self.trace.push(format!("{:>8} {line}", self.now));
     }
 
-    fn chance(&mut self, per_mille: u32) -> bool {
+    pub(super) fn chance(&mut self, per_mille: u32) -> bool {
         self.random.random_ratio(per_mille, 1_000)
     }
 
@@ -197,6 +211,7 @@ impl World {
                 }
                 self.note("the money is there".to_owned());
             }
+            Happening::Intervenes { what, seen } => self.intervene(what, seen),
             Happening::Answered { to, .. } | Happening::Pause { to, .. } => {
                 let stands_until = self.process(to.process).stands_until;
                 if stands_until > self.now {
@@ -324,56 +339,6 @@ impl World {
         }
     }
 
-    /// How long each copy of a message takes: none if it is lost.
-    fn travel(&mut self, lost: &'static str) -> Vec<Millis> {
-        if self.chance(self.scenario.lose) {
-            self.seen.insert(lost);
-            return Vec::new();
-        }
-        let copies = if self.chance(self.scenario.double) { 2 } else { 1 };
-        if copies == 2 {
-            self.seen.insert("message doubled");
-        }
-        (0..copies)
-            .map(|_| {
-                let longest = if self.chance(self.scenario.slow) {
-                    60_000
-                } else {
-                    200
-                };
-                self.random.random_range(1..longest)
-            })
-            .collect()
-    }
-
-    fn arrives(&mut self, request: &Request, to: Address) {
-        let answer = self
-            .parties
-            .take(&self.scenario, request, self.now, &mut self.random);
-        let (place, attempt) = (request.place, request.attempt);
-        let waits = matches!(answer, Answer::Parked { .. }) && self.scenario.money_at.is_some();
-        if waits && self.chance(300) {
-            // At the worst moment: the step has looked, and the saga has not parked yet.
-            self.later(0, Happening::Money);
-        }
-        self.note(format!(
-            "{place:?} of process {} is answered: {answer:?}",
-            to.process
-        ));
-        for delay in self.travel("answer lost") {
-            let answer = answer.clone();
-            self.later(
-                delay,
-                Happening::Answered {
-                    to,
-                    place,
-                    attempt,
-                    answer,
-                },
-            );
-        }
-    }
-
     /// A process hears of something about the saga that it holds.
     fn hear(&mut self, process: usize, happening: Happening) {
         match happening {
@@ -390,7 +355,10 @@ impl World {
                     self.follow(process, Event::Timer);
                 }
             }
-            Happening::Look { .. } | Happening::Arrives { .. } | Happening::Money => {}
+            Happening::Look { .. }
+            | Happening::Arrives { .. }
+            | Happening::Money
+            | Happening::Intervenes { .. } => {}
         }
     }
 
@@ -430,6 +398,10 @@ impl World {
     fn save(&mut self, process: usize, mut held: Held, command: Command) {
         self.row.run = held.run.clone();
         self.note(format!("process {process} saves {:?}", held.run.position));
+        if matches!(held.run.position, Position::Stuck(_)) {
+            self.seen.insert("stuck");
+            self.call_for_help();
+        }
         let woken = matches!(held.run.position, Position::Parked(_)) && self.row.wakes > held.wakes;
         held.wakes = self.row.wakes;
         if woken {
