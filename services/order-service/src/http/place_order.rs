@@ -188,6 +188,11 @@ fn refused(id: OrderId, reason: Reason, products: &[i64]) -> Problem {
                 ),
             }
         }
+        Reason::Abandoned { .. } => (
+            code::ILLEGAL_TRANSITION,
+            "the order was cancelled by the shop".to_owned(),
+            json!({"from": Status::Cancelled.name()}),
+        ),
         Reason::Unresolved { .. } | Reason::Misdirected { .. } => {
             let text =
                 "a part of the shop did not answer in time, so the order was cancelled; try again".to_owned();
