@@ -8,7 +8,7 @@ use axum::body::Body;
 use base64::Engine as _;
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt as _;
-use runtime::{Shared, SystemClock};
+use runtime::{App, Shared, SystemClock};
 use serde_json::Value;
 use stripe_sandbox::{Config, build};
 use tower::ServiceExt as _;
@@ -29,8 +29,13 @@ impl Sandbox {
             data_file: data_file.map(PathBuf::from),
             ..Config::default()
         };
-        let app = build(config, Shared::new(Arc::new(SystemClock))).await.unwrap();
-        Self { router: app.public }
+        Self::of(&build(config, Shared::new(Arc::new(SystemClock))).await.unwrap())
+    }
+
+    pub fn of(app: &App) -> Self {
+        Self {
+            router: app.public.clone(),
+        }
     }
 
     /// Sends `form` under `key`, if there is one.
@@ -80,5 +85,27 @@ impl Sandbox {
         let events = self.get("/v1/events?limit=100").await.json;
         let types = events["data"].as_array().unwrap().iter();
         types.map(|e| e["type"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// A place for a journal, gone with this value.
+pub struct TempDir(PathBuf);
+
+impl TempDir {
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("souk-sandbox-{name}-{}", std::process::id()));
+        drop(std::fs::remove_dir_all(&path));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn file(&self) -> PathBuf {
+        self.0.join("stripe.jsonl")
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
     }
 }

@@ -1,6 +1,7 @@
 //! The stand-in as a client of Stripe meets it, and what it remembers.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a test fails by panicking, also in what its tests share"
 )]
@@ -9,3 +10,4 @@ mod harness;
 mod idempotency;
 mod memory;
 mod payments;
+mod webhooks;

@@ -1,37 +1,14 @@
 //! What survives the process.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 
 use http::Method;
 
-use crate::harness::Sandbox;
-
-/// A journal's place, gone with this value.
-struct Journal(PathBuf);
-
-impl Journal {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("souk-sandbox-{name}-{}", std::process::id()));
-        drop(std::fs::remove_dir_all(&path));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("stripe.jsonl")
-    }
-}
-
-impl Drop for Journal {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
-}
+use crate::harness::{Sandbox, TempDir};
 
 #[tokio::test]
 async fn objects_keys_and_events_survive_a_restart_and_a_torn_last_line() {
-    let journal = Journal::new("restart");
+    let journal = TempDir::new("restart");
     let form = "amount=2000&currency=usd";
     let (id, keyed, events) = {
         let stripe = Sandbox::open(Some(&journal.file())).await;
