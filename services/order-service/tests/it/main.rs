@@ -11,6 +11,7 @@ mod harness;
 
 mod keys;
 mod late_money;
+mod lists;
 mod moving;
 mod payment;
 mod placing;

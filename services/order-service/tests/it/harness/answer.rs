@@ -1,7 +1,11 @@
 //! What came back.
 
-use http::{HeaderMap, StatusCode};
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt as _;
 use serde_json::Value;
+use tower::ServiceExt as _;
 
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -11,6 +15,17 @@ pub struct Answer {
 }
 
 impl Answer {
+    pub async fn of(public: &Router, request: Request<Body>) -> Self {
+        let response = public.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Self {
+            status: head.status,
+            headers: head.headers,
+            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+        }
+    }
+
     pub fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
     }
