@@ -143,8 +143,7 @@ impl Payments {
 
     /// The order's intent, made if there is none.
     pub async fn create_intent(&self, request: CreateIntentRequest) -> Result<CreateIntentReply, PeerError> {
-        let reply = self.client.clone().create_intent(request).await;
-        self.watched(reply)
+        self.watched(self.client.clone().create_intent(request)).await
     }
 
     /// Cancels the order's intent; true if the money had come first.
@@ -153,8 +152,8 @@ impl Payments {
             order_id: order.get(),
             reason: reason.to_owned(),
         };
-        let reply = self.client.clone().cancel_intent(request).await;
-        self.watched(reply).map(|r| r.already_succeeded)
+        let reply = self.watched(self.client.clone().cancel_intent(request)).await;
+        reply.map(|r| r.already_succeeded)
     }
 
     /// Returns what was captured and is not refunded yet.
@@ -164,16 +163,67 @@ impl Payments {
             key: key.to_owned(),
             reason: reason.to_owned(),
         };
-        let reply = self.client.clone().refund_rest(request).await;
-        self.watched(reply).map(|_| ())
+        let reply = self.watched(self.client.clone().refund_rest(request)).await;
+        reply.map(|_| ())
     }
 
-    fn watched<T>(&self, reply: Result<tonic::Response<T>, Status>) -> Result<T, PeerError> {
-        let outcome = reply
+    async fn watched<T>(
+        &self,
+        call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+    ) -> Result<T, PeerError> {
+        let mut watch = Watch {
+            breaker: &self.breaker,
+            answered: false,
+        };
+        let outcome = call
+            .await
             .map(tonic::Response::into_inner)
             .map_err(sort_out("payment"));
-        self.breaker
-            .record(!matches!(outcome, Err(PeerError::Unknown { .. })));
+        watch.answered = !matches!(outcome, Err(PeerError::Unknown { .. }));
         outcome
+    }
+}
+
+/// Tells the breaker at its end whether a call was answered; one that was given up was not.
+struct Watch<'a> {
+    breaker: &'a Breaker,
+    answered: bool,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.breaker.record(self.answered);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use runtime::{Neighbour, Secret, ServiceIdentity};
+    use types::TestClock;
+
+    use super::*;
+
+    // SAG-12: a saga gives a call up by dropping it, perhaps before its own deadline: that is no answer either.
+    #[tokio::test]
+    async fn a_call_that_is_given_up_counts_as_unanswered() {
+        let clock = Arc::new(TestClock::at(time::macros::datetime!(2030-01-01 12:00 UTC)));
+        let (silent, slot) = Neighbour::local();
+        let never = axum::routing::any(async || -> &'static str { std::future::pending().await });
+        slot.set(axum::Router::new().fallback_service(never)).unwrap();
+        let secrets = vec![Secret::new("between services")];
+        let us = ServiceIdentity::new("order-service", secrets, Arc::<TestClock>::clone(&clock));
+        let rpc = silent.rpc(us, "payment-service", Duration::from_secs(30));
+        let payments = Payments::new(rpc, Breaker::new(clock));
+        let order = OrderId::new(1).unwrap();
+        for _ in 0..5 {
+            assert!(!payments.breaker.is_open());
+            let call = payments.cancel_intent(order, "test");
+            let given_up = tokio::time::timeout(Duration::from_millis(1), call).await;
+            assert!(given_up.is_err());
+        }
+        assert!(payments.breaker.is_open());
     }
 }
