@@ -57,7 +57,7 @@ pub struct Order {
     pub order_number: String,
     /// Who bought.
     pub user_id: UserId,
-    /// One of pending, confirmed, paid, processing, shipped, delivered, cancelled, refunded.
+    /// Where it stands.
     pub status: String,
     /// How its payment stands.
     pub payment_status: String,
@@ -175,7 +175,7 @@ pub struct Cancelled {
 /// Where an order is to go.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct MoveOrder {
-    /// processing, shipped, delivered or cancelled.
+    /// Where to. What only the shop decides is not among it.
     pub status: String,
     /// A word for the history.
     #[serde(default)]

@@ -9,4 +9,4 @@ pub mod status;
 pub use order::{Address, Line, NewOrder, Order};
 pub use pricing::{PricedLine, Rates, Totals};
 pub use refusal::Refusal;
-pub use status::{Party, Status};
+pub use status::{Party, Status, Verdict};

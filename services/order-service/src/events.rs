@@ -9,7 +9,7 @@ use types::{Actor, OrderId};
 use wire::events::{PaymentCancelled, PaymentFailed, PaymentMismatched, PaymentRefunded, PaymentSucceeded};
 
 use crate::NAME;
-use crate::domain::Status;
+use crate::domain::{Party, Status, Verdict};
 use crate::error::OrderError;
 use crate::ops::transition::advance;
 use crate::sagas::cancellation::CancellationState;
@@ -135,8 +135,7 @@ async fn refunded(
             .await
             .map_err(OrderError::Saga)?;
     }
-    let party = crate::domain::Party::System;
-    if order.status.judge(Status::Refunded, party) == crate::domain::status::Verdict::Allowed {
+    if order.status.judge(Status::Refunded, Party::System) == Verdict::Allowed {
         advance(
             conn,
             id,

@@ -21,7 +21,7 @@ use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 
 pub use config::{Config, Neighbours};
-pub use domain::Rates;
+pub use domain::{Party, Rates, Status, Verdict};
 pub use error::OrderError;
 pub use state::AppState;
 

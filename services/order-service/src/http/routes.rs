@@ -13,6 +13,7 @@ use super::get_order::{__path_get_order, get_order};
 use super::list_orders::{__path_list_orders, list_orders};
 use super::move_order::{__path_move_order, move_order};
 use super::place_order::{__path_place_order, place_order};
+use super::statuses;
 use super::track_order::{__path_track_order, track_order};
 use crate::state::AppState;
 
@@ -54,5 +55,7 @@ pub fn router(app: AppState) -> Router {
 /// What [`router`] serves, as OpenAPI 3.1.
 #[must_use]
 pub fn openapi() -> Document {
-    all().split_for_parts().1
+    let mut document = all().split_for_parts().1;
+    statuses::list(&mut document);
+    document
 }

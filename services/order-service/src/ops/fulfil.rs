@@ -22,10 +22,7 @@ fn judge(order: &Order, to: Status, actor: Actor) -> Result<bool, Refusal> {
             to,
         }),
         party @ (Party::Seller | Party::SoleSeller | Party::Admin | Party::System) => {
-            if matches!(
-                to,
-                Status::Pending | Status::Confirmed | Status::Paid | Status::Refunded
-            ) {
+            if !to.by_hand() {
                 return Err(Refusal::Illegal {
                     id: order.id,
                     from: order.status,

@@ -17,4 +17,5 @@ mod payment;
 mod placing;
 mod sellers;
 mod shedding;
+mod states;
 mod sweep;
