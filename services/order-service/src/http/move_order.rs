@@ -9,7 +9,7 @@ use wire::orders::MoveOrder;
 
 use super::view;
 use crate::domain::Status;
-use crate::ops::{cancel, fulfil};
+use crate::ops::fulfil;
 use crate::state::AppState;
 
 /// Moves an order on: processing, shipped, delivered, or cancelled.
@@ -47,9 +47,8 @@ pub async fn move_order(
     let version = |version| if_match.check(&etag_of_version(version));
     let order = match to {
         Status::Cancelled => {
-            fulfil::check(&app, id, to, actor, &version).await?;
             let reason = note.unwrap_or_else(|| format!("cancelled by {}", caller.role.name()));
-            cancel::cancel(&app, id, actor, &reason).await?
+            fulfil::cancel(&app, id, actor, &reason, &version).await?
         }
         to => fulfil::advance(&app, id, to, actor, note.as_deref(), &version).await?,
     };

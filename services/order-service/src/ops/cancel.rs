@@ -1,5 +1,6 @@
 //! Cancelling: the order is cancelled at once; a saga then returns stock and money.
 
+use souk_http::Problem;
 use types::{Actor, OrderId};
 
 use super::transition::advance;
@@ -12,11 +13,26 @@ use crate::store::{fault, orders};
 /// Cancels the order as `actor`. Harmless when repeated; refused once shipped.
 ///
 /// An order that waits for its money is undone by its own checkout; one that was paid by a cancellation.
-pub async fn cancel(app: &AppState, id: OrderId, actor: Actor, reason: &str) -> Result<Order, OrderError> {
+pub async fn cancel(app: &AppState, id: OrderId, actor: Actor, reason: &str) -> Result<Order, Problem> {
+    cancel_if(app, id, actor, reason, &|_| Ok(())).await
+}
+
+/// The same, if `check` has nothing against the order as it is when it is cancelled.
+pub(super) async fn cancel_if(
+    app: &AppState,
+    id: OrderId,
+    actor: Actor,
+    reason: &str,
+    check: &(dyn Fn(&Order) -> Result<(), Problem> + Sync),
+) -> Result<Order, Problem> {
     let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     let order = orders::lock(&mut tx, id).await?;
-    let party = order.party(actor)?;
-    if !order.may_move(Status::Cancelled, party)? {
+    check(&order)?;
+    let party = order.party(actor).map_err(OrderError::from)?;
+    if !order
+        .may_move(Status::Cancelled, party)
+        .map_err(OrderError::from)?
+    {
         return Ok(order);
     }
     let now = app.clock.now();
@@ -30,7 +46,7 @@ pub async fn cancel(app: &AppState, id: OrderId, actor: Actor, reason: &str) -> 
     )
     .await?
     {
-        return Err(Refusal::Stale(id).into());
+        return Err(OrderError::from(Refusal::Stale(id)).into());
     }
     if order.status == Status::Pending || order.status == Status::Confirmed {
         app.checkout

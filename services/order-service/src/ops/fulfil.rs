@@ -34,18 +34,19 @@ fn judge(order: &Order, to: Status, actor: Actor) -> Result<bool, Refusal> {
     }
 }
 
-/// Checks a move without making it.
-pub async fn check(
+/// Cancels the order for a seller or an admin, who may name the version that they have read.
+pub async fn cancel(
     app: &AppState,
     id: OrderId,
-    to: Status,
     actor: Actor,
+    reason: &str,
     version: VersionCheck<'_>,
-) -> Result<(), Problem> {
-    let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
-    let order = orders::get(&mut conn, id).await?;
-    judge(&order, to, actor).map_err(OrderError::from)?;
-    version(order.version)
+) -> Result<Order, Problem> {
+    let check = |order: &Order| {
+        judge(order, Status::Cancelled, actor).map_err(OrderError::from)?;
+        version(order.version)
+    };
+    super::cancel::cancel_if(app, id, actor, reason, &check).await
 }
 
 /// Moves the order to processing, shipped or delivered; harmless when repeated.
