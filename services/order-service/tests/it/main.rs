@@ -9,6 +9,7 @@
 mod doubles;
 mod harness;
 
+mod carts;
 mod keys;
 mod late_money;
 mod lists;

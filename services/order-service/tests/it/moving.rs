@@ -242,3 +242,49 @@ async fn a_move_of_another_version_is_refused() {
     );
     shop.settled().await;
 }
+
+// ORD-2: of all who read one version, one changes it.
+#[tokio::test]
+async fn one_of_a_crowd_changes_the_version_that_all_have_read() {
+    let shop = Orders::start().await;
+    for _ in 0..5 {
+        let order = shop.paid().await;
+        let version = shop.get(ADMIN, &format!("/orders/{order}")).await;
+        let version = version.header("etag").unwrap();
+        let crowd = (0..20).map(async |n| {
+            let to = if n % 2 == 0 { "processing" } else { "cancelled" };
+            let path = format!("/orders/{order}/status");
+            shop.put_if(ADMIN, &path, version, &json!({"status": to})).await
+        });
+        let answers = join_all(crowd).await;
+        let won = answers.iter().filter(|a| a.status == 200).count();
+        assert_eq!(won, 1, "{answers:?}");
+        assert!(
+            answers
+                .iter()
+                .all(|a| matches!(a.status.as_u16(), 200 | 409 | 412))
+        );
+        assert_eq!(shop.history(order).await.len(), 4);
+    }
+    shop.settled().await;
+}
+
+// EVT-1: what happens to an order is told in the order in which it happened.
+#[tokio::test]
+async fn every_move_is_told() {
+    let shop = Orders::start().await;
+    let order = shop.paid().await;
+    assert_eq!(shop.move_to(CARLA, order, "processing").await.status, 200);
+    assert_eq!(shop.cancel(ALICE, order).await.status, 200);
+    shop.settled().await;
+    let told: Vec<(String, i64)> = sqlx::query_as("select type, aggregate_id from outbox order by sequence")
+        .fetch_all(&shop.db.pool)
+        .await
+        .unwrap();
+    let kinds = ["created", "confirmed", "paid", "moved", "cancelled"];
+    let expected: Vec<_> = kinds
+        .iter()
+        .map(|kind| (format!("order.{kind}.v1"), order))
+        .collect();
+    assert_eq!(told, expected);
+}
