@@ -1,6 +1,7 @@
 //! SQL, one statement a function, on a connection that the caller holds.
 
 pub mod facts;
+pub mod fulfilment;
 pub mod history;
 pub mod list;
 pub mod orders;

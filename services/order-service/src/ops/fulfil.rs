@@ -8,7 +8,7 @@ use super::transition;
 use crate::domain::{Order, Party, Refusal, Status};
 use crate::error::OrderError;
 use crate::state::AppState;
-use crate::store::{fault, orders};
+use crate::store::{fault, fulfilment, orders};
 
 /// Refuses where the client named another version of the order.
 type VersionCheck<'a> = &'a (dyn Fn(i64) -> Result<(), Problem> + Sync);
@@ -100,7 +100,7 @@ async fn lines_follow(
         Party::Seller => actor.user(),
         Party::SoleSeller | Party::Admin | Party::System | Party::Owner => None,
     };
-    orders::fulfil(conn, order.id, fulfillment, seller).await
+    fulfilment::mark(conn, order.id, fulfillment, seller).await
 }
 
 /// Records carrier and number while the order is prepared or on its way; moves no status.
@@ -122,7 +122,7 @@ pub async fn track(
         return Err(OrderError::from(Refusal::NotTrackable { id, status }).into());
     }
     version(order.version)?;
-    orders::set_tracking(&mut tx, id, number, carrier, app.clock.now()).await?;
+    fulfilment::set_tracking(&mut tx, id, number, carrier, app.clock.now()).await?;
     let order = orders::get(&mut tx, id).await?;
     tx.commit().await.map_err(fault("commit the tracking"))?;
     Ok(order)

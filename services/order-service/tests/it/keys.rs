@@ -1,17 +1,12 @@
 //! `POST /orders` under an `Idempotency-Key`.
 
-use std::time::Duration;
-
 use futures::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::doubles::Fault;
 use crate::harness::{ALICE, Answer, BOB, LAMP, MUG, Orders, PEN, cart};
 
-/// How long a key protects a request that died.
-const LEASE: Duration = Duration::from_secs(15);
-
-fn replayed(answer: &Answer) -> bool {
+pub fn replayed(answer: &Answer) -> bool {
     answer.header("idempotent-replayed") == Some("true")
 }
 
@@ -116,118 +111,6 @@ async fn what_was_never_begun_does_not_use_the_key_up() {
     shop.settled().await;
 }
 
-// IDK-4: a request dies after its order was written; the answer is built from what became of it.
-#[tokio::test]
-async fn an_answer_that_was_never_given_is_built_from_the_order() {
-    for (key, wish, status) in [
-        ("bought", cart(&[(MUG, 1)]), 201),
-        ("refused", cart(&[(MUG, 1), (LAMP, 9)]), 409),
-    ] {
-        let shop = Orders::start().await;
-        shop.stock.road.once("hold", Fault::Wait);
-        die(&shop, key, &wish).await;
-        let early = shop.post_keyed(ALICE, key, &wish).await;
-        assert_eq!(early.code(), "idempotency-in-progress");
-        shop.stock.road.open();
-        shop.after(LEASE).await;
-        let orders = shop.count("select count(*) from orders").await;
-        let answer = shop.post_keyed(ALICE, key, &wish).await;
-        assert_eq!(
-            (answer.status.as_u16(), replayed(&answer)),
-            (status, false),
-            "{answer:?}"
-        );
-        assert_eq!(answer.order(), orders, "the order that the first try made");
-        if status == 201 {
-            let secret = format!("pi_{orders}_secret");
-            assert_eq!(answer.body["payment"]["clientSecret"], secret);
-        } else {
-            assert_eq!(
-                (answer.code(), answer.pointers()),
-                ("insufficient-stock", vec!["/items/1"])
-            );
-        }
-        let again = shop.post_keyed(ALICE, key, &wish).await;
-        assert_eq!((replayed(&again), again.body), (true, answer.body));
-        assert_eq!(shop.count("select count(*) from orders").await, orders);
-        shop.settled().await;
-    }
-}
-
-// IDK-4, ORD-11: nothing is known of it yet.
-#[tokio::test]
-async fn an_unfinished_order_is_answered_with_where_to_look() {
-    let shop = Orders::start().await;
-    let wish = cart(&[(MUG, 1)]);
-    shop.stock.road.once("hold", Fault::Wait);
-    die(&shop, "a key", &wish).await;
-    shop.clock.advance(LEASE);
-    let answer = shop.post_keyed(ALICE, "a key", &wish).await;
-    let order = answer.order();
-    assert_eq!(
-        (answer.status.as_u16(), &answer.body["status"]),
-        (202, &json!("pending"))
-    );
-    assert_eq!(
-        answer.header("location"),
-        Some(format!("/orders/{order}").as_str())
-    );
-    shop.stock.road.open();
-    shop.after(LEASE).await;
-    assert_eq!(shop.status(order).await, "confirmed");
-    shop.settled().await;
-}
-
-// IDK-4: one that died before it wrote anything leaves a key that is free when its lease ends; one that only slept
-// writes nothing when it wakes.
-#[tokio::test]
-async fn a_request_that_lost_its_key_writes_nothing() {
-    let shop = Orders::start().await;
-    let wish = cart(&[(MUG, 1)]);
-    shop.stock.road.once("quote", Fault::Wait);
-    let successor = async {
-        shop.stock.road.waiting(1).await;
-        assert_eq!(
-            shop.post_keyed(ALICE, "a key", &wish).await.code(),
-            "idempotency-in-progress"
-        );
-        shop.clock.advance(LEASE);
-        let answer = shop.post_keyed(ALICE, "a key", &wish).await;
-        shop.stock.road.open();
-        answer
-    };
-    let (sleeper, successor) = tokio::join!(shop.post_keyed(ALICE, "a key", &wish), successor);
-    assert_eq!(successor.status, 201);
-    assert_eq!(
-        (sleeper.status.as_u16(), sleeper.code()),
-        (409, "idempotency-in-progress")
-    );
-    assert_eq!(shop.count("select count(*) from orders").await, 1);
-    assert!(replayed(&shop.post_keyed(ALICE, "a key", &wish).await));
-    shop.settled().await;
-}
-
-// IDK-5: a fault of ours is not the answer for three days to come.
-#[tokio::test]
-async fn a_fault_after_the_order_was_written_is_not_kept() {
-    let shop = Orders::start().await;
-    let wish = cart(&[(MUG, 1)]);
-    shop.stock.road.once("hold", Fault::Wait);
-    let spoil = async {
-        shop.stock.road.waiting(1).await;
-        run(&shop, "alter table order_lines rename to elsewhere").await;
-        shop.stock.road.open();
-    };
-    let (first, ()) = tokio::join!(shop.post_keyed(ALICE, "a key", &wish), spoil);
-    assert!(first.status.is_server_error(), "{first:?}");
-    run(&shop, "alter table elsewhere rename to order_lines").await;
-    shop.after(LEASE).await;
-    let answer = shop.post_keyed(ALICE, "a key", &wish).await;
-    assert_eq!(answer.status, 201, "{answer:?}");
-    assert_eq!(shop.count("select count(*) from orders").await, 1);
-    shop.settled().await;
-}
-
 // IDK-7
 #[tokio::test]
 async fn a_hundred_identical_requests_make_one_order() {
@@ -251,16 +134,4 @@ async fn a_hundred_identical_requests_make_one_order() {
         (2, 1)
     );
     shop.settled().await;
-}
-
-/// A keyed request that dies while it waits before the door of product-service.
-async fn die(shop: &Orders, key: &str, wish: &Value) {
-    tokio::select! {
-        answer = shop.post_keyed(ALICE, key, wish) => panic!("it was answered: {answer:?}"),
-        () = shop.stock.road.waiting(1) => {}
-    }
-}
-
-async fn run(shop: &Orders, sql: &'static str) {
-    sqlx::query(sql).execute(&shop.db.pool).await.unwrap();
 }

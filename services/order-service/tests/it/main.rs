@@ -10,6 +10,7 @@ mod doubles;
 mod harness;
 
 mod carts;
+mod crossing;
 mod keys;
 mod late_money;
 mod lists;
@@ -20,3 +21,4 @@ mod sellers;
 mod shedding;
 mod states;
 mod sweep;
+mod unfinished;
