@@ -28,6 +28,8 @@ pub enum Command {
     },
     /// Bring the four databases up to date.
     Migrate(MigrateArgs),
+    /// Check the books: what the four databases say must fit together. Exits with 1 if it does not.
+    Audit(AuditArgs),
     /// Make an admin account.
     Admin(AdminArgs),
     /// Print the settings that a service would run with, secrets hidden.
@@ -94,6 +96,18 @@ pub struct MigrateArgs {
     /// ORDER_DATABASE_URL and PAYMENT_DATABASE_URL name the databases.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+}
+
+/// Whose books to check.
+#[derive(Clone, Debug, Args)]
+pub struct AuditArgs {
+    /// The folder of an embedded shop, whether it runs or not. Without it USER_DATABASE_URL, PRODUCT_DATABASE_URL,
+    /// ORDER_DATABASE_URL and PAYMENT_DATABASE_URL name the databases.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Leave out what changed in the last SECONDS, whose other half may be on its way; 0 for a shop that is quiet.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub settled: u32,
 }
 
 /// Whom to make an admin.

@@ -3,6 +3,7 @@
 //! Holds no SQL, no routes and no business rules: each service exports what is done here.
 
 pub mod admin;
+pub mod audit;
 pub mod cli;
 pub mod demo;
 pub mod migrate;

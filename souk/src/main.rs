@@ -13,6 +13,7 @@ async fn main() -> ExitCode {
         Some(Command::Up(args)) => souk::up::run(args).await,
         Some(Command::Run { service }) => souk::run::run(service).await,
         Some(Command::Migrate(args)) => souk::migrate::run(args).await,
+        Some(Command::Audit(args)) => souk::audit::run(args).await,
         Some(Command::Admin(args)) => souk::admin::run(args).await,
         Some(Command::Config { service }) => souk::run::print_config(service),
     }

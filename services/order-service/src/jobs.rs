@@ -8,8 +8,10 @@ use sqlx::PgPool;
 
 /// How long answers to keyed requests are kept: api.md promises a day.
 const KEYS: Duration = Duration::from_secs(72 * 3600);
-/// How long events are kept, in and out: longer than any relay retries.
+/// How long events are kept: longer than any relay retries.
 const EVENTS: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long what was received is remembered: a day longer than its publisher keeps it, so that the audit finds it.
+const RECEIVED: Duration = Duration::from_secs(31 * 24 * 3600);
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(3600);
 
@@ -26,7 +28,7 @@ pub fn prune(db: PgPool, clock: Arc<dyn Clock>) -> Worker {
                 let now = clock.now();
                 let pruned = async {
                     pg::idempotency::prune(&db, now - KEYS).await?;
-                    pg::inbox::prune(&db, now - EVENTS).await?;
+                    pg::inbox::prune(&db, now - RECEIVED).await?;
                     pg::outbox::prune(&db, now - EVENTS).await
                 };
                 if let Err(error) = pruned.await {

@@ -6,6 +6,7 @@ mod error;
 mod events;
 mod http;
 mod jobs;
+pub mod operator;
 mod ops;
 mod peers;
 mod rpc;

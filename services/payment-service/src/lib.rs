@@ -7,6 +7,7 @@ pub mod domain;
 pub mod error;
 mod http;
 pub mod jobs;
+pub mod operator;
 pub mod ops;
 pub mod orders;
 mod rpc;

@@ -1,5 +1,6 @@
 //! SQL, one statement a function, on a connection that the caller holds.
 
+pub mod audit;
 pub mod facts;
 pub mod operations;
 pub mod payments;

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use pg::audit::Tally;
 use runtime::Clock;
 use sqlx::PgPool;
+use time::OffsetDateTime;
 use types::{BadEmail, Email, Role, UserId};
 
 use crate::domain::{BadField, BadPassword, Password, PasswordRules, Profile, RevokedWhy, name};
 use crate::error::UserError;
 use crate::hasher::{Hasher, Hashing};
 use crate::store::users::NewAccount;
-use crate::store::{sessions, users};
+use crate::store::{audit as books, sessions, users};
 use crate::{Config, jobs};
 
 /// The shortest password that an operator may give.
@@ -129,4 +131,28 @@ fn new_password(text: &str, email: &Email) -> Result<Password, BadPassword> {
 
 async fn hash(password: Password) -> Result<String, UserError> {
     Hasher::start(Hashing::default()).await?.hash(password).await
+}
+
+/// What the books say by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Standing sessions, and those that cannot go on with exactly one refresh token.
+    pub sessions: Tally,
+    /// Signing keys; broken if none of them signs.
+    pub keys: Tally,
+}
+
+/// What the books say by themselves, at `now`.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn audit(pool: &PgPool, now: OffsetDateTime) -> Result<Facts, UserError> {
+    let mut conn = pool
+        .acquire()
+        .await
+        .map_err(UserError::store("reach the database"))?;
+    Ok(Facts {
+        sessions: books::sessions(&mut conn).await?,
+        keys: books::keys(&mut conn, now).await?,
+    })
 }

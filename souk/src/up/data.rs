@@ -57,6 +57,19 @@ pub fn running_url(dir: &Path, database: &str) -> Result<String, StartError> {
         .ok_or_else(|| format!("no shop runs on {}; start it with `souk up` first", dir.display()).into())
 }
 
+/// The databases of the shop that runs on `dir` now.
+///
+/// # Errors
+/// None runs there.
+pub fn running_databases(dir: &Path) -> Result<Databases, StartError> {
+    Ok(Databases {
+        user: running_url(dir, USER)?,
+        product: running_url(dir, PRODUCT)?,
+        order: running_url(dir, ORDER)?,
+        payment: running_url(dir, PAYMENT)?,
+    })
+}
+
 /// Forgets everything in `dir`.
 ///
 /// # Errors
