@@ -79,6 +79,7 @@ fn compare(
             across.left_out += 1;
             continue;
         }
+        across.orphans.checked += i64::from(stock.is_some()) + i64::from(money.is_some());
         across.stock.note(wrong_stock(order, stock.as_ref()));
         across.money.note(wrong_money(order, money.as_ref()));
         if let Some(money) = money.filter(has_money) {

@@ -115,6 +115,17 @@ impl FiveProcesses {
         self.take(name).stop();
     }
 
+    /// Stops every process that runs, in good order.
+    ///
+    /// # Panics
+    /// One does not end well.
+    pub fn stop_all(&mut self) {
+        self.processes
+            .iter_mut()
+            .filter_map(Option::take)
+            .for_each(Process::stop);
+    }
+
     /// Starts `name` again and waits until it is ready.
     ///
     /// # Panics

@@ -89,6 +89,14 @@ impl Shop {
         }
     }
 
+    /// Stops it in good order; its databases stay.
+    pub async fn stop(&mut self) {
+        match &mut self.running {
+            Running::One(one) => one.stop().await,
+            Running::Five(five) => five.stop_all(),
+        }
+    }
+
     /// The processes of a shop that is five.
     ///
     /// # Panics

@@ -97,7 +97,7 @@ impl OneProcess {
     }
 
     /// Stops it in good order.
-    pub async fn stop(mut self) {
+    pub async fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.stop(Duration::ZERO).await;
         }

@@ -24,7 +24,7 @@ impl Drop for Folder {
 }
 
 /// What `souk` says when it is called like this, and whether it succeeds.
-fn souk(arguments: &[&str], settings: &[(&str, &str)]) -> (bool, String) {
+pub fn souk(arguments: &[&str], settings: &[(&str, &str)]) -> (bool, String) {
     let output = Command::new(binary("souk"))
         .args(arguments)
         .env_clear()

@@ -1,0 +1,446 @@
+//! `souk audit`: each invariant is broken by hand, and the audit says which it is and where.
+
+use serde_json::json;
+use souk::audit::{AsOf, Books, Report};
+use souk_test_shop::{Api, Form, Person, Shop, SoukUp, free_ports};
+use sqlx::{AssertSqlSafe, PgPool};
+use types::{Clock as _, SystemClock};
+
+use crate::up::{Folder, souk};
+
+/// A way to break the books, and to mend them again.
+struct Tampering {
+    /// Whose database.
+    at: fn(&Books) -> &PgPool,
+    /// Breaks one invariant.
+    breaks: String,
+    /// Takes that back.
+    mends: String,
+    /// The line of the table that tells of it.
+    holds: &'static str,
+    /// What it says.
+    says: String,
+}
+
+/// Orders in many states, and a shop that has stopped and repairs nothing any more.
+struct Stopped {
+    shop: Shop,
+    books: Books,
+    mug: i64,
+    confirmed: i64,
+    paid: i64,
+    cancelled: i64,
+}
+
+async fn stopped() -> Stopped {
+    let mut shop = Shop::start(Form::OneProcess).await;
+    let (seller, customer, admin) = (shop.seller().await, shop.customer().await, shop.admin().await);
+    let mug = seller.sells("Audited mug", "18.00", 50).await;
+    let place = async |card: &str| {
+        let order = customer.orders(&[(mug, 2)]).await.expect(201);
+        let id = order.at("/id").as_i64().unwrap_or_default();
+        let intent = order.at("/payment/paymentIntentId");
+        if !card.is_empty() {
+            drop(shop.pay(intent.as_str().unwrap_or_default(), card).await);
+        }
+        id
+    };
+    let confirmed = place("pm_card_chargeDeclined").await;
+    let (paid, refunded, returned) = (
+        place("pm_card_visa").await,
+        place("pm_card_visa").await,
+        place("pm_card_visa").await,
+    );
+    let cancelled = place("").await;
+    for id in [paid, refunded, returned] {
+        shop.until_status(&customer, id, "paid").await;
+    }
+    let reason = json!({"reason": "changed my mind"});
+    for id in [returned, cancelled] {
+        let path = format!("/api/orders/{id}/cancel");
+        drop(customer.api.post(&path, &reason).await.expect(200));
+    }
+    let refund = json!({"orderId": refunded});
+    drop(admin.api.post("/api/payments/refund", &refund).await.expect(200));
+    shop.until_status(&customer, refunded, "refunded").await;
+    shop.check_books().await;
+    shop.stop().await;
+    let books = Books {
+        user: shop.databases.user.pool.clone(),
+        product: shop.databases.product.pool.clone(),
+        order: shop.databases.order.pool.clone(),
+        payment: shop.databases.payment.pool.clone(),
+    };
+    Stopped {
+        shop,
+        books,
+        mug,
+        confirmed,
+        paid,
+        cancelled,
+    }
+}
+
+async fn run(pool: &PgPool, sql: &str) {
+    let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(pool).await;
+    drop(done.expect(sql));
+}
+
+async fn audit(books: &Books) -> Report {
+    souk::audit::check(books, AsOf::quiet(SystemClock.now()))
+        .await
+        .expect("books")
+}
+
+fn set(table: &str, change: (&str, &str), back: (&str, &str)) -> (String, String) {
+    let update = |(what, whose): (&str, &str)| format!("update {table} set {what} where {whose}");
+    (update(change), update(back))
+}
+
+fn tamperings(s: &Stopped) -> Vec<Tampering> {
+    let (confirmed, paid, cancelled) = (s.confirmed, s.paid, s.cancelled);
+    let of_order = |id: i64| format!("order_id = {id}");
+    let mug = format!("product_id = {}", s.mug);
+    let mut all = Vec::new();
+    let mut add =
+        |at: fn(&Books) -> &PgPool, (breaks, mends): (String, String), holds: &'static str, says: String| {
+            all.push(Tampering {
+                at,
+                breaks,
+                mends,
+                holds,
+                says,
+            });
+        };
+    let product: fn(&Books) -> &PgPool = |b| &b.product;
+    let order: fn(&Books) -> &PgPool = |b| &b.order;
+    let payment: fn(&Books) -> &PgPool = |b| &b.payment;
+    let user: fn(&Books) -> &PgPool = |b| &b.user;
+
+    // STK-1
+    add(
+        product,
+        set(
+            "stock",
+            ("on_hand = on_hand + 1", &mug),
+            ("on_hand = on_hand - 1", &mug),
+        ),
+        "stock is what the ledger and the open holds say",
+        format!("product {}", s.mug),
+    );
+    add(
+        product,
+        (
+            format!(
+                "alter table stock drop constraint stock_adds_up;
+                 update stock set on_hand = on_hand - 1000 where {mug}"
+            ),
+            format!("update stock set on_hand = on_hand + 1000 where {mug}"),
+        ),
+        "no stock is negative or reserved twice",
+        format!("product {}", s.mug),
+    );
+    // STK-7
+    let hold = of_order(confirmed);
+    add(
+        product,
+        set(
+            "reservations",
+            ("expires_at = expires_at - interval '2 days'", &hold),
+            ("expires_at = expires_at + interval '2 days'", &hold),
+        ),
+        "no hold outlives its time",
+        format!("the hold of order {confirmed}"),
+    );
+    // SAG-6
+    add(
+        product,
+        set(
+            "reservations",
+            ("state = 'released'", &of_order(paid)),
+            ("state = 'committed'", &of_order(paid)),
+        ),
+        "an order has the stock that its state says",
+        format!("order {paid} is paid, and its stock is released"),
+    );
+    // ORD-1
+    let row = format!("id = {paid}");
+    add(
+        order,
+        set("orders", ("status = 'shipped'", &row), ("status = 'paid'", &row)),
+        "an order is in one legal state, with its history",
+        format!("order {paid} is shipped"),
+    );
+    let last = format!("order_id = {paid} and to_status = 'paid'");
+    add(
+        order,
+        set(
+            "order_history",
+            ("from_status = 'pending'", &last),
+            ("from_status = 'confirmed'", &last),
+        ),
+        "an order is in one legal state, with its history",
+        format!("order {paid} is paid"),
+    );
+    // ORD-4
+    let lines = of_order(paid);
+    add(
+        order,
+        set(
+            "order_lines",
+            (
+                "quantity = quantity + 1, line_total_minor = unit_price_minor * (quantity + 1)",
+                &lines,
+            ),
+            (
+                "quantity = quantity - 1, line_total_minor = unit_price_minor * (quantity - 1)",
+                &lines,
+            ),
+        ),
+        "an order's lines and parts add up",
+        format!("order {paid}"),
+    );
+    // SAG-8, SAG-7
+    let checkout = format!("name = 'checkout' and subject_id = {confirmed}");
+    add(
+        order,
+        set(
+            "saga",
+            ("state = 'stuck'", &checkout),
+            ("state = 'parked'", &checkout),
+        ),
+        "no saga is stuck or left lying",
+        format!("the checkout of order {confirmed} is stuck"),
+    );
+    add(
+        order,
+        set(
+            "saga",
+            ("wake_at = wake_at - interval '2 days'", &checkout),
+            ("wake_at = wake_at + interval '2 days'", &checkout),
+        ),
+        "no saga is stuck or left lying",
+        format!("the checkout of order {confirmed} is due"),
+    );
+    // PAY-14
+    for (id, changed, state) in [
+        (confirmed, "+", "confirmed"),
+        (cancelled, "+", "cancelled"),
+        (paid, "-", "paid"),
+    ] {
+        let back = if changed == "+" { "-" } else { "+" };
+        add(
+            payment,
+            set(
+                "payments",
+                (
+                    &format!("captured_minor = captured_minor {changed} 5"),
+                    &of_order(id),
+                ),
+                (
+                    &format!("captured_minor = captured_minor {back} 5"),
+                    &of_order(id),
+                ),
+            ),
+            "an order has the money that its state says",
+            format!("order {id} is {state}"),
+        );
+    }
+    // PAY-9
+    add(
+        order,
+        set(
+            "orders",
+            ("payment_status = 'failed'", &row),
+            ("payment_status = 'succeeded'", &row),
+        ),
+        "an order and its payment say the same",
+        format!("order {paid} says that its payment is failed"),
+    );
+    // SAG-3
+    add(
+        payment,
+        set(
+            "payments",
+            ("order_id = 999999", &of_order(paid)),
+            (&format!("order_id = {paid}"), "order_id = 999999"),
+        ),
+        "nothing is held or paid for no order",
+        "order 999999, which nobody placed".to_owned(),
+    );
+    // PAY-12
+    let refund = "id = (select min(id) from refunds)";
+    add(
+        payment,
+        set(
+            "refunds",
+            ("amount_minor = amount_minor + 1", refund),
+            ("amount_minor = amount_minor - 1", refund),
+        ),
+        "refunds add up, to no more than was paid",
+        "its refunds are".to_owned(),
+    );
+    // PAY-5
+    let call = "key = (select min(key) from operations where kind = 'create_intent')";
+    add(
+        payment,
+        set(
+            "operations",
+            ("state = 'started', next_at = now() - interval '1 hour'", call),
+            ("state = 'done'", call),
+        ),
+        "no call of the provider is left in doubt",
+        "is due since".to_owned(),
+    );
+    // PAY-7
+    let webhook = "id = (select min(id) from webhook_events)";
+    add(
+        payment,
+        set(
+            "webhook_events",
+            ("state = 'dead'", webhook),
+            ("state = 'processed'", webhook),
+        ),
+        "no webhook is given up or left lying",
+        "is dead".to_owned(),
+    );
+    // EVT-1
+    let event = "id = (select min(id) from outbox)";
+    add(
+        payment,
+        set(
+            "outbox",
+            ("sequence = sequence + 100", event),
+            ("sequence = sequence - 100", event),
+        ),
+        "events are numbered without gaps",
+        "the events of payment".to_owned(),
+    );
+    add(
+        payment,
+        (
+            "insert into outbox_deliveries (outbox_id, subscriber, aggregate, aggregate_id, sequence, next_at)
+             select id, 'order-service', aggregate, aggregate_id, sequence, now() from outbox order by id limit 1"
+                .to_owned(),
+            "delete from outbox_deliveries".to_owned(),
+        ),
+        "every event was acknowledged",
+        "was not acknowledged by order-service".to_owned(),
+    );
+    // EVT-3
+    let received =
+        "event_id = (select min(event_id::text)::uuid from inbox where consumer = 'order-service')";
+    let elsewhere = "consumer = 'nobody'";
+    add(
+        order,
+        set(
+            "inbox",
+            ("consumer = 'nobody'", received),
+            ("consumer = 'order-service'", elsewhere),
+        ),
+        "every event is in each inbox once",
+        "about a payment never reached order-service".to_owned(),
+    );
+    // AUT-7, AUT-5
+    let token = "used_at is null and session_id = (select min(id::text)::uuid from sessions)";
+    let used = "used_at = '2001-01-01'";
+    add(
+        user,
+        set(
+            "refresh_tokens",
+            ("used_at = '2001-01-01'", token),
+            ("used_at = null", used),
+        ),
+        "a session has one refresh token to go on with",
+        "has 0 usable refresh tokens".to_owned(),
+    );
+    add(
+        user,
+        set(
+            "signing_keys",
+            ("signs_from = signs_from + interval '10 years'", "true"),
+            ("signs_from = signs_from - interval '10 years'", "true"),
+        ),
+        "there is a key that signs",
+        "none of the keys".to_owned(),
+    );
+    all
+}
+
+#[tokio::test]
+async fn each_invariant_that_is_broken_by_hand_is_found_and_named() {
+    let stopped = stopped().await;
+    let books = &stopped.books;
+    let clean = audit(books).await;
+    assert!(
+        clean.is_clean() && clean.left_out == 0,
+        "{}",
+        clean.table().join("\n")
+    );
+    for line in &clean.lines {
+        assert!(line.tally.checked > 0, "nothing was checked: {}", line.holds);
+    }
+    let mut untouched: Vec<&str> = clean.lines.iter().map(|line| line.holds).collect();
+    for tampering in tamperings(&stopped) {
+        let pool = (tampering.at)(books);
+        run(pool, &tampering.breaks).await;
+        let report = audit(books).await;
+        let line = report.lines.iter().find(|line| line.holds == tampering.holds);
+        let tally = &line.expect("a line of the table").tally;
+        assert!(
+            tally.broken > 0 && tally.first.iter().any(|wrong| wrong.contains(&tampering.says)),
+            "{} was not found in:\n{}",
+            tampering.breaks,
+            report.table().join("\n")
+        );
+        assert!(!report.is_clean());
+        run(pool, &tampering.mends).await;
+        untouched.retain(|holds| *holds != tampering.holds);
+    }
+    assert!(untouched.is_empty(), "nobody broke: {untouched:?}");
+    let mended = audit(books).await;
+    assert!(mended.is_clean(), "{}", mended.table().join("\n"));
+    drop(stopped.shop);
+}
+
+#[tokio::test]
+async fn what_changed_a_moment_ago_is_left_out_on_a_shop_that_sells() {
+    let stopped = stopped().await;
+    run(
+        &stopped.books.payment,
+        "update payments set captured_minor = captured_minor + 5, updated_at = now()",
+    )
+    .await;
+    let now = SystemClock.now();
+    let settled_before = now - std::time::Duration::from_secs(30);
+    let report = souk::audit::check(&stopped.books, AsOf { now, settled_before })
+        .await
+        .expect("books");
+    let money = report.lines.iter().find(|line| line.rule == "PAY-14");
+    assert_eq!(money.expect("a line").tally.checked, 0);
+    assert_eq!(report.left_out, 5);
+    assert!(!audit(&stopped.books).await.is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn souk_audit_checks_a_folder_whether_its_shop_runs_or_not_and_says_so_with_its_exit_code() {
+    let folder = Folder::new("audit");
+    let dir = folder.0.display().to_string();
+    let (ok, said) = souk(&["audit", "--data", &dir], &[]);
+    assert!(!ok && said.contains("there is no shop"), "{said}");
+    let (ok, said) = souk(&["audit"], &[]);
+    assert!(!ok && said.contains("PAYMENT_DATABASE_URL"), "{said}");
+
+    let up = SoukUp::start(&folder.0, free_ports(6), &[]);
+    let api = Api::new(up.gateway());
+    let customer = Person::sign_in(&api, "customer@demo.souk", "souk-demo-2026").await;
+    let products = api.get("/api/products?limit=1").await.expect(200);
+    let product = products.at("/products/0/id").as_i64().unwrap_or_default();
+    drop(customer.orders(&[(product, 1)]).await.expect(201));
+    let (ok, said) = souk(&["audit", "--data", &dir, "--settled", "0"], &[]);
+    assert!(ok && said.contains("the books are right"), "{said}");
+    up.process.stop();
+
+    let (ok, said) = souk(&["audit", "--data", &dir, "--settled", "0"], &[]);
+    assert!(ok && said.contains("the books are right"), "{said}");
+}
