@@ -1,6 +1,7 @@
 //! Every setting of payment-service, its default and its check.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use pg::PgSettings;
 use runtime::{Neighbour, Secret, Settings};
@@ -32,6 +33,8 @@ pub struct Config {
     pub webhook_secrets: Vec<Secret>,
     /// The connected account whose events are ours, where the endpoint hears of several.
     pub stripe_account: Option<String>,
+    /// How long an open payment goes unread where no webhook told of it.
+    pub recheck: Duration,
     /// How one may pay, in the provider's words. Slower ways than cards keep stock held for days.
     pub payment_methods: Vec<String>,
 }
@@ -54,6 +57,7 @@ impl Config {
             stripe: stripe(settings),
             webhook_secrets: webhook_secrets(settings),
             stripe_account: settings.optional("STRIPE_ACCOUNT"),
+            recheck: settings.seconds("PAYMENT_RECHECK_SECONDS", 300, 1..=86_400),
             payment_methods: payment_methods(settings),
         }
     }

@@ -74,6 +74,8 @@ pub struct AppState {
     pub(crate) webhooks: Arc<Notify>,
     /// Wakes the job that resolves operations.
     pub(crate) operations: Arc<Notify>,
+    /// How long an open payment goes unread.
+    pub(crate) recheck: Duration,
     /// How long whoever calls the provider has an operation to themselves.
     pub(crate) call_lease: Duration,
     verifier: Verifier,
@@ -101,6 +103,7 @@ impl AppState {
             signatures: Signatures::new(config.webhook_secrets)?,
             account: config.stripe_account,
             methods: config.payment_methods.into(),
+            recheck: config.recheck,
             orders: Orders::new(order),
             webhooks: Arc::default(),
             operations: Arc::default(),

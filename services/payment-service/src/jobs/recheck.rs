@@ -1,4 +1,4 @@
-//! Looks after open payments whose webhooks may have been lost: each is read anew every few minutes.
+//! Looks after open payments whose webhooks may have been lost: each is read anew every few minutes (`PAYMENT_RECHECK_SECONDS`).
 
 use std::time::Duration;
 
@@ -11,8 +11,6 @@ use crate::error::PaymentError;
 use crate::ops::refresh::refresh;
 use crate::store::payments;
 
-/// How long an open payment goes unread.
-pub const SPAN: Duration = Duration::from_secs(300);
 /// Payments read at once.
 const BATCH: i64 = 20;
 /// How often to look.
@@ -21,7 +19,8 @@ const POLL: Duration = Duration::from_secs(30);
 /// Works until `stop`.
 pub async fn work(app: AppState, stop: CancellationToken) {
     let nobody = Notify::new();
-    forever("recheck", stop, &nobody, POLL, || run_due(&app)).await;
+    let pause = POLL.min(app.recheck);
+    forever("recheck", stop, &nobody, pause, || run_due(&app)).await;
 }
 
 /// Reads one batch of open payments anew; returns how many.
@@ -29,7 +28,7 @@ pub async fn work(app: AppState, stop: CancellationToken) {
 /// # Errors
 /// The database did not answer.
 pub async fn run_due(app: &AppState) -> Result<usize, PaymentError> {
-    let orders = payments::unwatched(&app.db, app.clock.now(), SPAN, BATCH).await?;
+    let orders = payments::unwatched(&app.db, app.clock.now(), app.recheck, BATCH).await?;
     for order in &orders {
         if let Err(error) = refresh(app, *order).await {
             tracing::warn!(order.id = %order, %error, "a payment could not be read anew");

@@ -31,6 +31,7 @@ const KEY: &str = "sk_test_souk_sandbox";
 pub const ALICE: i64 = 7;
 pub const BOB: i64 = 8;
 pub const ADMIN: i64 = 1;
+pub const RECHECK: Duration = Duration::from_secs(300);
 
 pub struct Payments {
     pub clock: Arc<TestClock>,
@@ -103,6 +104,7 @@ impl Payments {
 
         let secrets = vec![Secret::new("between services")];
         let config = Config {
+            recheck: RECHECK,
             database: PgSettings {
                 max_connections: 10,
                 acquire_timeout: Duration::from_secs(30),

@@ -272,7 +272,7 @@ async fn lost_webhooks_are_made_good_by_reading() {
     let shop = Payments::start().await;
     let intent = shop.ordered(81, 1_000).await.payment_intent_id;
     shop.pay(&intent, "pm_card_visa").await;
-    shop.clock.advance(payment_service::jobs::recheck::SPAN);
+    shop.clock.advance(crate::harness::RECHECK);
     assert_eq!(
         payment_service::jobs::recheck::run_due(&shop.app).await.unwrap(),
         1
