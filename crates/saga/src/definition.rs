@@ -66,6 +66,12 @@ pub trait Step: Copy + fmt::Debug + Eq + Send + Sync + 'static {
     fn name(self) -> &'static str;
     /// Its timeout, and how long it is tried again.
     fn policy(self) -> Policy;
+    /// Whether its success is written down together with the next step's answer, which saves a commit. After a crash
+    /// in between it is called again although the next step was called, so that must change nothing, and must not be
+    /// refused unless undoing the steps before it takes back the next one too.
+    fn is_recorded_later(self) -> bool {
+        false
+    }
 }
 
 /// How a step went that did not fail.

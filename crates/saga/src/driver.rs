@@ -171,15 +171,29 @@ impl<S: Saga> Engine<S> {
             Next::Call(_) | Next::Pause(_) => Some(self.lease(now).until),
             Next::Nothing | Next::GivenUp => None,
         };
-        let saved = store::save(&self.pool, &self.plan, held, &entry, lease, now).await?;
+        self.tell(held.id, &entry);
+        held.unwritten.push(entry);
+        if matches!(next, Next::Call(_)) && self.is_recorded_later(place) {
+            // A process that dies here knows no more than one that died before it could have written.
+            self.fault(place, Moment::AfterPersist)?;
+            return Ok(next);
+        }
+        let saved = store::save(&self.pool, &self.plan, held, lease, now).await?;
+        held.unwritten.clear();
         held.wakes = saved.wakes;
         self.fault(place, Moment::AfterPersist)?;
-        self.tell(held, &entry);
+        self.tell_end(held, place);
         Ok(if saved.woken {
             self.follow(held, Event::Woken)
         } else {
             next
         })
+    }
+
+    /// Whether the step at `place` has succeeded in a way that may be written down with what comes next.
+    fn is_recorded_later(&self, place: Place) -> bool {
+        let step = S::Step::FORWARD.get(place.index);
+        place.direction == Direction::Forward && step.is_some_and(|step| step.is_recorded_later())
     }
 
     /// Calls a step once, within its timeout, and holds the saga meanwhile.
@@ -273,10 +287,9 @@ impl<S: Saga> Engine<S> {
 
     /// `Some` if the message under way here is lost.
     fn fault(&self, place: Place, moment: Moment) -> Result<Option<()>, Halt> {
-        let step = self.plan.get(place).map(|step| step.name).unwrap_or_default();
         let point = FaultPoint {
             saga: S::NAME,
-            step,
+            step: self.step_name(place),
             direction: place.direction,
             moment,
         };
@@ -287,21 +300,16 @@ impl<S: Saga> Engine<S> {
         }
     }
 
-    /// Metrics and log lines about an attempt that was written down.
-    fn tell(&self, held: &Held, entry: &Entry) {
-        let service = self.settings.service;
-        let step = self
-            .plan
-            .get(entry.place)
-            .map(|step| step.name)
-            .unwrap_or_default();
+    /// Metrics and log lines about an attempt.
+    fn tell(&self, id: i64, entry: &Entry) {
+        let (service, step) = (self.settings.service, self.step_name(entry.place));
         metrics::histogram!("saga_step_seconds", "service" => service, "saga" => S::NAME, "step" => step)
             .record(entry.took.as_secs_f64());
-        let (saga, id, direction, attempt) = (S::NAME, held.id, entry.place.direction.name(), entry.attempt);
         if entry.outcome == UNKNOWN {
+            let (direction, attempt) = (entry.place.direction.name(), entry.attempt);
             let detail = entry.detail.as_ref().map(tracing::field::display);
             tracing::warn!(
-                saga,
+                saga = S::NAME,
                 saga.id = id,
                 step,
                 direction,
@@ -310,14 +318,20 @@ impl<S: Saga> Engine<S> {
                 "a step ended in doubt"
             );
         }
+    }
+
+    /// Metrics and log lines about an end that was written down, to which the step at `place` led.
+    fn tell_end(&self, held: &Held, place: Place) {
         let status = Status::from(held.run.position);
         if !status.is_end() {
             return;
         }
+        let (service, saga, id) = (self.settings.service, S::NAME, held.id);
         let end = status.name();
-        metrics::counter!("saga_ended_total", "service" => service, "saga" => S::NAME, "end" => end)
+        metrics::counter!("saga_ended_total", "service" => service, "saga" => saga, "end" => end)
             .increment(1);
         if status == Status::Stuck {
+            let (step, direction) = (self.step_name(place), place.direction.name());
             let reason = tracing::field::debug(&held.run.reason);
             tracing::error!(
                 saga,
@@ -330,6 +344,10 @@ impl<S: Saga> Engine<S> {
         } else {
             tracing::info!(saga, saga.id = id, end, "a saga ended");
         }
+    }
+
+    fn step_name(&self, place: Place) -> &'static str {
+        self.plan.get(place).map(|step| step.name).unwrap_or_default()
     }
 
     /// A process that stops goes on only for those who wait, and never between a call and its record.

@@ -22,6 +22,8 @@ pub(crate) struct Held {
     pub(crate) trace: String,
     pub(crate) data: Value,
     pub(crate) run: Run,
+    /// Attempts that are not in the log yet.
+    pub(crate) unwritten: Vec<Entry>,
 }
 
 /// What identifies a definition's rows.
@@ -54,6 +56,7 @@ pub(crate) struct NewSaga<'a> {
 }
 
 /// An attempt as the log keeps it.
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) place: Place,
     pub(crate) attempt: u32,
@@ -107,6 +110,7 @@ pub(crate) async fn insert(
         trace: new.trace.to_owned(),
         data: new.data.clone(),
         run: new.run,
+        unwritten: Vec::new(),
     }))
 }
 
@@ -186,6 +190,7 @@ pub(crate) async fn claim(
                     wake_at: row.wake_at,
                     reason,
                 },
+                unwritten: Vec::new(),
             })
         })
         .collect())
@@ -199,14 +204,14 @@ pub(crate) struct Saved {
     pub(crate) woken: bool,
 }
 
-/// Writes down what an attempt led to, and the attempt, if the saga is still held under its fence.
+/// Writes down what the latest attempt led to, and the attempts that are not written down yet, if the saga is still held
+/// under its fence.
 ///
 /// `lease` is what to hold it until; without one it is given up.
 pub(crate) async fn save(
     pool: &PgPool,
     plan: &Plan,
     held: &Held,
-    entry: &Entry,
     lease: Option<OffsetDateTime>,
     now: OffsetDateTime,
 ) -> Result<Saved, SagaError> {
@@ -218,7 +223,21 @@ pub(crate) async fn save(
         .map(serde_json::to_value)
         .transpose()
         .map_err(|source| SagaError::State { name: "any", source })?;
-    let step = plan.get(entry.place).map(|step| step.name).unwrap_or_default();
+    let entries = &held.unwritten;
+    let name = |entry: &Entry| plan.get(entry.place).map(|step| step.name).unwrap_or_default();
+    let steps: Vec<String> = entries.iter().map(|e| name(e).to_owned()).collect();
+    let directions: Vec<String> = entries
+        .iter()
+        .map(|e| e.place.direction.name().to_owned())
+        .collect();
+    let attempts: Vec<i32> = entries.iter().map(|e| clamp(e.attempt)).collect();
+    let outcomes: Vec<String> = entries.iter().map(|e| e.outcome.to_owned()).collect();
+    let details: Vec<Option<Value>> = entries.iter().map(|e| e.detail.clone()).collect();
+    let started: Vec<OffsetDateTime> = entries.iter().map(|e| e.started_at).collect();
+    let took: Vec<i64> = entries
+        .iter()
+        .map(|e| i64::try_from(e.took.as_millis()).unwrap_or(i64::MAX))
+        .collect();
     let saved = sqlx::query!(
         r#"
         with moved as (
@@ -230,13 +249,18 @@ pub(crate) async fn save(
                                       then null else lease_owner end,
                    lease_until = case when $14::timestamptz is null and not ($3 = 'parked' and wakes > $12)
                                       then null else coalesce($14::timestamptz, lease_until) end,
-                   log_seq = log_seq + 1
+                   log_seq = log_seq + cardinality($15::text[])
              where id = $1 and fence = $2 and lease_owner is not null
             returning id, log_seq, wakes
         ), logged as (
             insert into saga_log (saga_id, seq, step, direction, attempt, outcome, detail, started_at,
                                   duration_ms)
-            select id, log_seq, $15, $16, $17, $18, $19, $20, $21 from moved
+            select m.id, m.log_seq - cardinality($15::text[]) + e.turn, e.step, e.direction, e.attempt, e.outcome,
+                   e.detail, e.started_at, e.took
+              from moved m,
+                   unnest($15::text[], $16::text[], $17::int[], $18::text[], $19::jsonb[], $20::timestamptz[],
+                          $21::bigint[]) with ordinality
+                   as e (step, direction, attempt, outcome, detail, started_at, took, turn)
         )
         select wakes from moved
         "#,
@@ -254,13 +278,13 @@ pub(crate) async fn save(
         held.wakes,
         held.run.wake_at,
         lease,
-        step,
-        entry.place.direction.name(),
-        clamp(entry.attempt),
-        entry.outcome,
-        entry.detail,
-        entry.started_at,
-        i64::try_from(entry.took.as_millis()).unwrap_or(i64::MAX),
+        &steps,
+        &directions,
+        &attempts,
+        &outcomes,
+        &details as &[Option<Value>],
+        &started,
+        &took,
     )
     .fetch_optional(pool)
     .await

@@ -141,6 +141,12 @@ impl saga::Step for CheckoutStep {
         }
     }
 
+    fn is_recorded_later(self) -> bool {
+        // The order was placed with the saga, and confirming it again changes nothing: neither needs a commit before the
+        // next step.
+        matches!(self, Place | Confirm)
+    }
+
     fn policy(self) -> Policy {
         let max_age = match self {
             Place | HoldStock | Confirm => Duration::from_secs(30),
