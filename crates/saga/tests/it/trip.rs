@@ -68,6 +68,10 @@ impl saga::Step for TripStep {
         }
     }
 
+    fn is_recorded_later(self) -> bool {
+        self == Ticket
+    }
+
     fn policy(self) -> Policy {
         let timeout = if self == Mail {
             MAIL_TIMEOUT
