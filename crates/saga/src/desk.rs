@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use crate::definition::Saga;
 use crate::error::SagaError;
 use crate::intervention::{self, Illegal, Intervention};
-use crate::machine::{Reason, Run};
+use crate::machine::Run;
 use crate::outcome::Status;
 use crate::plan::Plan;
 use crate::store::{self, PlaceColumns};
@@ -27,24 +27,20 @@ pub enum InterventionError {
     #[error("there is no saga {0}")]
     NoSuchSaga(i64),
     /// The saga is not at a place for it.
-    #[error("{why}")]
+    #[error("saga {id} is {state}: {why}")]
     Illegal {
+        /// Its row.
+        id: i64,
         /// How it stands.
         state: Status,
+        /// What could be done instead.
+        allowed: Vec<Intervention>,
         /// What is in the way.
         why: Illegal,
     },
     /// A fault of the database, or a row that this program cannot read.
     #[error(transparent)]
     Failed(#[from] SagaError),
-}
-
-/// A stuck saga as its row has it.
-struct Stuck {
-    id: i64,
-    name: &'static str,
-    fence: i64,
-    run: Run,
 }
 
 impl Desk {
@@ -81,28 +77,57 @@ impl Desk {
         let view = view::get(conn, id)
             .await?
             .ok_or(InterventionError::NoSuchSaga(id))?;
-        let refused = |state| move |why| InterventionError::Illegal { state, why };
-        if view.state != Status::Stuck {
-            return Err(refused(view.state)(Illegal::NotStuck));
-        }
         let (name, plan) = self.plan_of(&view)?;
-        let Some(stuck) = read(conn, name, plan, id).await? else {
-            return Err(now_elsewhere(conn, id).await);
-        };
-        let from = PlaceColumns::of(plan, stuck.run.position);
-        let run = intervention::intervene(plan, stuck.run.clone(), what, now).map_err(refused(view.state))?;
-        let to = PlaceColumns::of(plan, run.position);
+        let before = run_of(plan, &view)?;
+        let after = intervention::intervene(plan, before.clone(), what, now).map_err(|why| {
+            InterventionError::Illegal {
+                id,
+                state: view.state,
+                allowed: allowed(plan, &before, now),
+                why,
+            }
+        })?;
+        let (from, to) = (
+            PlaceColumns::of(plan, before.position),
+            PlaceColumns::of(plan, after.position),
+        );
         let detail = json!({
-            "before": {"state": from.status.name(), "failures": stuck.run.failures, "reason": stuck.run.reason},
+            "before": {"state": from.status.name(), "failures": before.failures, "reason": before.reason},
             "after": {"state": to.status.name(), "direction": to.direction, "step": to.step},
         });
-        if !write(conn, &stuck, (from, &to), &run, (what, by, detail), now).await? {
-            return Err(now_elsewhere(conn, id).await);
+        let moved = Moved {
+            name,
+            id,
+            fence: view.fence,
+            before: &before,
+            from,
+            after: &after,
+            to: &to,
+        };
+        if !moved.write(conn, (what, by, detail), now).await? {
+            // Somebody else was quicker.
+            return Err(InterventionError::Illegal {
+                id,
+                state: view::get(conn, id).await?.map_or(view.state, |view| view.state),
+                allowed: Vec::new(),
+                why: Illegal::NotStuck,
+            });
         }
-        self.tell(&stuck, what, by, to.status);
+        self.tell(name, id, (what, by), to.status);
         view::get(conn, id)
             .await?
             .ok_or(InterventionError::NoSuchSaga(id))
+    }
+
+    /// What can be done to a saga as it stands; nothing to one that is not stuck, or of a version that is not
+    /// known here.
+    #[must_use]
+    pub fn allowed(&self, view: &View) -> Vec<Intervention> {
+        let run = self
+            .plan_of(view)
+            .and_then(|(_, plan)| Ok((plan, run_of(plan, view)?)));
+        run.map(|(plan, run)| allowed(plan, &run, view.updated_at))
+            .unwrap_or_default()
     }
 
     fn plan_of(&self, view: &View) -> Result<(&'static str, &Plan), SagaError> {
@@ -119,133 +144,106 @@ impl Desk {
             })
     }
 
-    fn tell(&self, stuck: &Stuck, what: Intervention, by: &By, to: Status) {
-        let (service, saga) = (self.service, stuck.name);
-        metrics::counter!("saga_interventions_total", "service" => service, "saga" => saga, "what" => what.name())
+    fn tell(&self, saga: &'static str, id: i64, (what, by): (Intervention, &By), to: Status) {
+        let (service, name) = (self.service, what.name());
+        metrics::counter!("saga_interventions_total", "service" => service, "saga" => saga, "what" => name)
             .increment(1);
         if to.is_end() {
             metrics::counter!("saga_ended_total", "service" => service, "saga" => saga, "end" => to.name())
                 .increment(1);
         }
-        let (actor, note) = (&by.actor, &by.note);
+        let (actor, note, to) = (&by.actor, &by.note, to.name());
         tracing::warn!(
             saga,
-            saga.id = stuck.id,
-            what = what.name(),
+            saga.id = id,
+            what = name,
             actor,
             note,
-            to = to.name(),
+            to,
             "a person intervened"
         );
     }
 }
 
-/// Somebody else was quicker.
-async fn now_elsewhere(conn: &mut PgConnection, id: i64) -> InterventionError {
-    match view::get(conn, id).await {
-        Ok(Some(view)) => InterventionError::Illegal {
-            state: view.state,
-            why: Illegal::NotStuck,
-        },
-        Ok(None) => InterventionError::NoSuchSaga(id),
-        Err(error) => error.into(),
-    }
+/// The run of a row. When its attempts began is left out: no intervention asks.
+fn run_of(plan: &Plan, view: &View) -> Result<Run, SagaError> {
+    let (direction, step) = (view.direction.as_deref(), view.step.as_deref());
+    Ok(Run {
+        position: store::position(plan, view.id, view.state.name(), direction, step)?,
+        attempt: view.attempt,
+        failures: view.failures,
+        first_attempt_at: view.updated_at,
+        wake_at: view.wake_at,
+        reason: view.reason.clone(),
+    })
 }
 
-async fn read(
-    conn: &mut PgConnection,
+fn allowed(plan: &Plan, run: &Run, now: OffsetDateTime) -> Vec<Intervention> {
+    let possible = |what: &Intervention| intervention::intervene(plan, run.clone(), *what, now).is_ok();
+    Intervention::ALL.into_iter().filter(possible).collect()
+}
+
+/// An intervention, to be written down.
+struct Moved<'a> {
     name: &'static str,
-    plan: &Plan,
     id: i64,
-) -> Result<Option<Stuck>, SagaError> {
-    let row = sqlx::query!(
-        r#"
-        select state, direction, step, attempt, failures, first_attempt_at, wake_at, reason, fence
-          from saga
-         where id = $1 and state = 'stuck'
-        "#,
-        id,
-    )
-    .fetch_optional(conn)
-    .await
-    .map_err(SagaError::store("read a stuck saga"))?;
-    let Some(row) = row else {
-        return Ok(None);
-    };
-    let (direction, step) = (row.direction.as_deref(), row.step.as_deref());
-    let reason: Option<Reason> = row
-        .reason
-        .map(serde_json::from_value)
-        .transpose()
-        .map_err(|source| SagaError::State { name, source })?;
-    Ok(Some(Stuck {
-        id,
-        name,
-        fence: row.fence,
-        run: Run {
-            position: store::position(plan, id, &row.state, direction, step)?,
-            attempt: row.attempt.try_into().unwrap_or_default(),
-            failures: row.failures.try_into().unwrap_or_default(),
-            first_attempt_at: row.first_attempt_at,
-            wake_at: row.wake_at,
-            reason,
-        },
-    }))
+    /// As it was read: the row must still be so.
+    fence: i64,
+    before: &'a Run,
+    from: PlaceColumns,
+    after: &'a Run,
+    to: &'a PlaceColumns,
 }
 
-/// False if it is no longer as it was read.
-async fn write(
-    conn: &mut PgConnection,
-    stuck: &Stuck,
-    (from, to): (PlaceColumns, &PlaceColumns),
-    run: &Run,
-    (what, by, detail): (Intervention, &By, Value),
-    now: OffsetDateTime,
-) -> Result<bool, SagaError> {
-    let reason = run
-        .reason
-        .as_ref()
-        .map(serde_json::to_value)
-        .transpose()
-        .map_err(|source| SagaError::State {
-            name: stuck.name,
+impl Moved<'_> {
+    /// False if the saga is no longer as it was read.
+    async fn write(
+        &self,
+        conn: &mut PgConnection,
+        (what, by, detail): (Intervention, &By, Value),
+        now: OffsetDateTime,
+    ) -> Result<bool, SagaError> {
+        let reason = self.after.reason.as_ref().map(serde_json::to_value).transpose();
+        let reason = reason.map_err(|source| SagaError::State {
+            name: self.name,
             source,
         })?;
-    let written = sqlx::query!(
-        r#"
-        with moved as (
-            update saga
-               set state = $3, direction = $4, step = $5, attempt = $6, failures = $7, first_attempt_at = $8,
-                   reason = $9, wake_at = $8, updated_at = $8, lease_owner = null, lease_until = null,
-                   fence = fence + 1, log_seq = log_seq + 1
-             where id = $1 and fence = $2 and state = 'stuck'
-            returning id, log_seq
+        let written = sqlx::query!(
+            r#"
+            with moved as (
+                update saga
+                   set state = $3, direction = $4, step = $5, attempt = $6, failures = $7, first_attempt_at = $8,
+                       reason = $9, wake_at = $8, updated_at = $8, lease_owner = null, lease_until = null,
+                       fence = fence + 1, log_seq = log_seq + 1
+                 where id = $1 and fence = $2 and state = 'stuck'
+                returning id, log_seq
+            )
+            insert into saga_log (saga_id, seq, step, direction, attempt, outcome, detail, started_at, duration_ms,
+                                  actor, note, request_id, network)
+            select id, log_seq, $10, $11, $12, $13, $14, $8, 0, $15, $16, $17, $18 from moved
+            "#,
+            self.id,
+            self.fence,
+            self.to.status.name(),
+            self.to.direction,
+            self.to.step,
+            store::clamp(self.after.attempt),
+            store::clamp(self.after.failures),
+            now,
+            reason,
+            self.from.step.unwrap_or_default(),
+            self.from.direction.unwrap_or_default(),
+            store::clamp(self.before.attempt),
+            what.outcome(),
+            detail,
+            by.actor,
+            by.note,
+            by.request_id.as_deref(),
+            by.network.as_deref(),
         )
-        insert into saga_log (saga_id, seq, step, direction, attempt, outcome, detail, started_at, duration_ms,
-                              actor, note, request_id, network)
-        select id, log_seq, $10, $11, $12, $13, $14, $8, 0, $15, $16, $17, $18 from moved
-        "#,
-        stuck.id,
-        stuck.fence,
-        to.status.name(),
-        to.direction,
-        to.step,
-        store::clamp(run.attempt),
-        store::clamp(run.failures),
-        now,
-        reason,
-        from.step.unwrap_or_default(),
-        from.direction.unwrap_or_default(),
-        store::clamp(stuck.run.attempt),
-        what.outcome(),
-        detail,
-        by.actor,
-        by.note,
-        by.request_id.as_deref(),
-        by.network.as_deref(),
-    )
-    .execute(conn)
-    .await
-    .map_err(SagaError::store("intervene in a saga"))?;
-    Ok(written.rows_affected() == 1)
+        .execute(conn)
+        .await
+        .map_err(SagaError::store("intervene in a saga"))?;
+        Ok(written.rows_affected() == 1)
+    }
 }

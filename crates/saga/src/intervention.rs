@@ -54,7 +54,7 @@ impl fmt::Display for Intervention {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Illegal {
     /// Nobody needs to do anything about it.
-    #[error("it is not stuck")]
+    #[error("only what is stuck can be intervened in")]
     NotStuck,
     /// What follows rests on the pivot having succeeded; no person can say that in its stead.
     #[error("the step is the point of no return, which cannot be skipped; retry or abandon")]

@@ -39,6 +39,8 @@ pub struct View {
     pub data: Value,
     /// Who holds it, and until when.
     pub lease: Option<(String, OffsetDateTime)>,
+    /// How often it was taken up or intervened in.
+    pub fence: i64,
     /// The trace of the request that started it, or empty.
     pub trace: String,
     /// When it was started.
@@ -114,7 +116,7 @@ pub async fn get(conn: &mut PgConnection, id: i64) -> Result<Option<View>, SagaE
     let row = sqlx::query!(
         r#"
         select id, name, version, subject_id, state, direction, step, attempt, failures, wake_at, reason, data,
-               lease_owner, lease_until, trace, created_at, updated_at
+               lease_owner, lease_until, fence, trace, created_at, updated_at
           from saga
          where id = $1
         "#,
@@ -149,6 +151,7 @@ pub async fn get(conn: &mut PgConnection, id: i64) -> Result<Option<View>, SagaE
         reason,
         data: row.data,
         lease: row.lease_owner.zip(row.lease_until),
+        fence: row.fence,
         trace: row.trace,
         created_at: row.created_at,
         updated_at: row.updated_at,
