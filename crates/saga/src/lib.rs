@@ -37,7 +37,7 @@ pub use fault::{Fault, FaultHook, FaultPoint, Moment};
 pub use intervention::{Illegal, Intervention};
 pub use list::{Filter, Summary, list};
 pub use machine::{Reason, Refused};
-pub use outcome::{Outcome, Status};
+pub use outcome::{BadStatus, Outcome, Status};
 pub use plan::{Direction, Place, Plan, PlannedStep};
 pub use policy::Policy;
 pub use view::{By, LogEntry, View, get};

@@ -1,6 +1,7 @@
 //! How a saga stands, as its callers see it.
 
 use std::fmt;
+use std::str::FromStr;
 
 use time::OffsetDateTime;
 
@@ -119,6 +120,19 @@ impl Status {
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+}
+
+/// A word that names no status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is one of running, parked, done, undone, diverted, stuck")]
+pub struct BadStatus;
+
+impl FromStr for Status {
+    type Err = BadStatus;
+
+    fn from_str(word: &str) -> Result<Self, BadStatus> {
+        Self::parse(word).ok_or(BadStatus)
     }
 }
 

@@ -53,6 +53,8 @@ codes! {
     PAYMENT_NOT_FOUND = "payment-not-found", 404, "No such payment";
     /// No such image.
     IMAGE_NOT_FOUND = "image-not-found", 404, "No such image";
+    /// No such saga.
+    SAGA_NOT_FOUND = "saga-not-found", 404, "No such saga";
     /// The path exists, the method does not.
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "That method is not offered here";
     /// The client was too slow.
@@ -71,6 +73,8 @@ codes! {
     PRICE_CHANGED = "price-changed", 409, "The price has changed";
     /// The state machine has no such move.
     ILLEGAL_TRANSITION = "illegal-transition", 409, "The order cannot go there";
+    /// The saga is not stuck, or not at a place for that.
+    ILLEGAL_INTERVENTION = "illegal-intervention", 409, "The saga is not in a state for that";
     /// Someone else changed it meanwhile.
     STALE = "stale", 409, "It has changed meanwhile";
     /// The same key is being worked on.

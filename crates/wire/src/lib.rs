@@ -8,6 +8,7 @@ pub mod orders;
 pub mod payments;
 pub mod products;
 pub mod rpc;
+pub mod sagas;
 pub mod users;
 
 pub use code::Code;

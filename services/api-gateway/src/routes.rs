@@ -96,6 +96,7 @@ pub(crate) static TABLE: &[Route] = {
         route("/api/orders", Order, Class::Checkout, SignedIn),
         route("/api/orders/{id}", Order, Class::Standard, SignedIn),
         route("/api/orders/{id}/{*rest}", Order, Class::Standard, SignedIn),
+        route("/api/admin/sagas/**", Order, Class::Standard, SignedIn),
         route("/api/payments/webhook", Payment, Class::Webhook, Provider),
         route("/api/payments/**", Payment, Class::Payments, SignedIn),
     ]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use saga::InterventionError;
 use souk_http::Problem;
 use wire::code;
 
@@ -37,6 +38,9 @@ pub enum OrderError {
     /// Another request with the same key took over; nothing was written.
     #[error("another request with this idempotency key took over")]
     KeyTaken,
+    /// Nobody could intervene in a saga.
+    #[error(transparent)]
+    Intervention(InterventionError),
     /// The saga engine failed.
     #[error("the checkout could not be driven")]
     Saga(#[source] saga::SagaError),
@@ -53,8 +57,24 @@ impl From<OrderError> for Problem {
             error @ OrderError::Corrupt(_) => Self::fault(error),
             error @ OrderError::Peer { .. } => Self::unavailable(error, Duration::from_secs(2)),
             OrderError::KeyTaken => keyed::in_progress().retry_after(Duration::from_secs(1)),
+            OrderError::Intervention(refused) => intervention(refused),
             error @ OrderError::Saga(_) => Self::unavailable(error, Duration::from_secs(2)),
         }
+    }
+}
+
+fn intervention(refused: InterventionError) -> Problem {
+    let text = format!("{refused}.");
+    match refused {
+        InterventionError::NoSuchSaga(_) => Problem::new(code::SAGA_NOT_FOUND).detail(text),
+        InterventionError::Illegal { state, allowed, .. } => {
+            let allowed: Vec<&str> = allowed.into_iter().map(saga::Intervention::name).collect();
+            Problem::new(code::ILLEGAL_INTERVENTION)
+                .detail(text)
+                .with("state", state.name())
+                .with("allowed", allowed)
+        }
+        failed @ InterventionError::Failed(_) => Problem::fault(failed),
     }
 }
 

@@ -8,6 +8,7 @@ mod list_orders;
 mod move_order;
 pub(crate) mod place_order;
 mod routes;
+pub(crate) mod sagas;
 mod statuses;
 mod track_order;
 mod view;

@@ -2,5 +2,6 @@
 
 pub mod cancel;
 pub mod fulfil;
+pub mod intervene;
 pub mod place;
 pub mod transition;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::FromRef;
 use runtime::{Breaker, Clock, Neighbour, ServiceIdentity, Shared, StartError, context};
 use saga::{Engine, EngineSettings, FaultHook, Saga, SagaError};
-use souk_http::{CursorKey, Verifier, keys_from};
+use souk_http::{CursorKey, SessionCheck, Verifier, keys_from, sessions_at};
 use sqlx::{PgConnection, PgPool};
 
 use crate::config::{Config, Neighbours};
@@ -37,6 +37,8 @@ pub struct AppState {
     pub cancellation: Engine<Cancellation>,
     /// Verifies access tokens.
     pub verifier: Verifier,
+    /// Whether a session still stands.
+    pub sessions: SessionCheck,
     /// Makes and reads cursors.
     pub cursors: CursorKey,
     /// Currency, tax, shipping.
@@ -83,6 +85,7 @@ impl AppState {
         Ok(Self {
             checkout: engine(checkout, &db, shared, &settings),
             cancellation: engine(cancellation, &db, shared, &settings),
+            sessions: sessions_at(user.clone()),
             verifier: Verifier::new(keys_from(user, config.jwks_file), Arc::clone(&clock)),
             cursors: CursorKey::new(config.cursor_secret),
             rates: config.rates,
@@ -139,6 +142,12 @@ impl AppState {
 impl FromRef<AppState> for Verifier {
     fn from_ref(app: &AppState) -> Self {
         app.verifier.clone()
+    }
+}
+
+impl FromRef<AppState> for SessionCheck {
+    fn from_ref(app: &AppState) -> Self {
+        Self::clone(&app.sessions)
     }
 }
 

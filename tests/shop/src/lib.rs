@@ -15,6 +15,7 @@ mod people;
 mod process;
 mod shop;
 mod single;
+mod stuck;
 mod up;
 
 pub use books::check_books;
@@ -25,4 +26,5 @@ pub use people::{PASSWORD, Person, order_of};
 pub use process::{Process, binary, free_ports};
 pub use shop::{Form, Shop, as_stripe_client, eventually};
 pub use single::OneProcess;
+pub use stuck::leave_stuck;
 pub use up::SoukUp;

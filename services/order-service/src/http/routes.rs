@@ -13,6 +13,11 @@ use super::get_order::{__path_get_order, get_order};
 use super::list_orders::{__path_list_orders, list_orders};
 use super::move_order::{__path_move_order, move_order};
 use super::place_order::{__path_place_order, place_order};
+use super::sagas::abandon_saga::{__path_abandon_saga, abandon_saga};
+use super::sagas::get_saga::{__path_get_saga, get_saga};
+use super::sagas::list_sagas::{__path_list_sagas, list_sagas};
+use super::sagas::retry_saga::{__path_retry_saga, retry_saga};
+use super::sagas::skip_saga::{__path_skip_saga, skip_saga};
 use super::statuses;
 use super::track_order::{__path_track_order, track_order};
 use crate::state::AppState;
@@ -20,7 +25,10 @@ use crate::state::AppState;
 #[derive(OpenApi)]
 #[openapi(
     info(title = "order-service", description = "Orders and their checkout."),
-    tags((name = "orders", description = "Buying and fulfilling")),
+    tags(
+        (name = "orders", description = "Buying and fulfilling"),
+        (name = "sagas", description = "Looking after what is stuck")
+    ),
     modifiers(&Bearer)
 )]
 struct Api;
@@ -45,6 +53,11 @@ fn all() -> OpenApiRouter<AppState> {
         .routes(routes!(move_order))
         .routes(routes!(track_order))
         .routes(routes!(get_history))
+        .routes(routes!(list_sagas))
+        .routes(routes!(get_saga))
+        .routes(routes!(retry_saga))
+        .routes(routes!(skip_saga))
+        .routes(routes!(abandon_saga))
 }
 
 /// The public routes.

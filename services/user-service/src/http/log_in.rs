@@ -1,12 +1,10 @@
 //! `POST /auth/login`
 
-use std::net::IpAddr;
-
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::HeaderMap;
 use http::header::USER_AGENT;
-use souk_http::{Json, Problem, ProblemBody};
+use souk_http::{Json, Problem, ProblemBody, network_of};
 use time::OffsetDateTime;
 use types::{Email, UserId};
 use uuid::Uuid;
@@ -107,7 +105,7 @@ async fn open_session(
     let refresh = RefreshToken::random()?;
     let absolute_expires_at = now + app.lifetimes.absolute;
     let id = Uuid::now_v7();
-    let (user_agent, ip_prefix) = (user_agent(headers), ip_prefix(headers));
+    let (user_agent, ip_prefix) = (user_agent(headers), network_of(headers));
     let mut tx = pg::begin(&app.db).await.map_err(UserError::store("begin"))?;
     // The password may have changed since it was verified; that ended all sessions, so none may start now.
     let Some(account) = users::hold_password(&mut tx, user, verified_hash).await? else {
@@ -134,41 +132,4 @@ async fn open_session(
 fn user_agent(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(USER_AGENT)?.to_str().ok()?;
     Some(text.chars().take(USER_AGENT_KEPT).collect())
-}
-
-/// The network of the address that the gateway saw (the last of `X-Forwarded-For`): /24, or /48 in IPv6.
-fn ip_prefix(headers: &HeaderMap) -> Option<String> {
-    let list = headers.get("x-forwarded-for")?.to_str().ok()?;
-    let address: IpAddr = list.rsplit(',').next()?.trim().parse().ok()?;
-    Some(match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
-            format!("{a}.{b}.{c}.0/24")
-        }
-        IpAddr::V6(v6) => {
-            let [a, b, c, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}::/48")
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use http::HeaderValue;
-
-    #[test]
-    fn only_the_network_of_the_last_hop_is_kept() {
-        for (list, network) in [
-            ("203.0.113.77", Some("203.0.113.0/24")),
-            ("10.0.0.1, 203.0.113.77", Some("203.0.113.0/24")),
-            ("2001:db8:7:1::9", Some("2001:db8:7::/48")),
-            ("::ffff:203.0.113.77", Some("203.0.113.0/24")),
-            ("nobody", None),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert("x-forwarded-for", HeaderValue::from_static(list));
-            assert_eq!(ip_prefix(&headers).as_deref(), network, "{list}");
-        }
-    }
 }

@@ -12,6 +12,7 @@ mod errors;
 mod openapi;
 mod orders;
 mod payments;
+mod sagas;
 mod selling;
 
 use souk_test_shop::{Form, Shop};
@@ -68,6 +69,11 @@ clauses! {
     payments::money_goes_back_in_parts_and_never_more_than_came,
     payments::the_same_intent_is_given_to_its_owner_again,
     payments::a_forged_webhook_changes_nothing,
+    sagas::an_admin_sees_sagas_and_what_each_did,
+    sagas::only_admins_intervene_and_only_in_what_is_stuck,
+    sagas::a_stuck_checkout_is_tried_again_and_the_timeline_says_who_did_it,
+    sagas::abandoning_before_the_money_cancels_the_order,
+    sagas::abandoning_after_the_money_refunds_and_restocks,
     errors::every_failure_is_a_problem_with_a_request_id,
     errors::internal_routes_do_not_exist_at_the_edge,
     errors::the_services_answer_the_same_paths_without_api,
