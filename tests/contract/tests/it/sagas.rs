@@ -252,7 +252,7 @@ pub async fn abandoning_before_the_money_cancels_the_order(shop: &Shop) {
 pub async fn abandoning_after_the_money_refunds_and_restocks(shop: &Shop) {
     let admin = shop.admin().await;
     let waiting = order(shop, "Refunded mug").await;
-    drop(shop.leave_stuck(waiting.order, "await-payment").await);
+    shop.leave_stuck(waiting.order, "await-payment").await;
     drop(shop.pay(&waiting.intent, "pm_card_visa").await.expect(200));
     let path = format!("/api/payments/order/{}", waiting.order);
     eventually(Duration::from_secs(20), "the money is there", || async {
