@@ -32,6 +32,8 @@ pub enum Command {
     Audit(AuditArgs),
     /// Make an admin account.
     Admin(AdminArgs),
+    /// Look after sagas: list and show them, and retry, skip or abandon one that is stuck.
+    Saga(crate::saga::SagaArgs),
     /// Print the settings that a service would run with, secrets hidden.
     Config {
         /// Which service.

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod demo;
 pub mod migrate;
 pub mod run;
+pub mod saga;
 pub mod shop;
 pub mod term;
 pub mod up;

@@ -1,4 +1,7 @@
-//! What an operator does to orders from the command line: check their books.
+//! What an operator does to orders from the command line: check their books, and look after
+//! their sagas.
+
+pub mod sagas;
 
 use bus::Topic;
 use pg::audit::Tally;

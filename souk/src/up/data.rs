@@ -10,7 +10,8 @@ use crate::shop::Databases;
 /// user-service's database, and the role that owns it.
 pub const USER: &str = "user_service";
 const PRODUCT: &str = "product_service";
-const ORDER: &str = "order_service";
+/// order-service's database, and the role that owns it.
+pub const ORDER: &str = "order_service";
 const PAYMENT: &str = "payment_service";
 
 /// Where PostgreSQL's cluster, log and socket are.

@@ -14,4 +14,5 @@ mod logs;
 mod outages;
 mod race;
 mod readme;
+mod sagas;
 mod up;
