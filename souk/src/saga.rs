@@ -23,7 +23,8 @@ pub struct SagaArgs {
     #[command(subcommand)]
     pub command: SagaCommand,
     /// The folder of an embedded shop that is running. Without it ORDER_DATABASE_URL names order-service's database.
-    #[arg(long, value_name = "DIR", global = true)]
+    // An id of its own: under that of `souk up`, its default would be taken.
+    #[arg(id = "shop", long = "data", value_name = "DIR", global = true)]
     pub data: Option<PathBuf>,
 }
 
@@ -70,7 +71,8 @@ pub struct Intervene {
 
 /// `souk saga`.
 pub async fn run(args: SagaArgs) -> ExitCode {
-    telemetry::init("warn");
+    // What is done is said once, on standard output.
+    telemetry::init("error");
     match answer(args).await {
         Ok(said) => {
             term::line(said);
