@@ -152,13 +152,13 @@ impl Desk {
             metrics::counter!("saga_ended_total", "service" => service, "saga" => saga, "end" => to.name())
                 .increment(1);
         }
-        let (actor, note, to) = (&by.actor, &by.note, to.name());
+        // Why is in the saga's log: it may name people.
+        let (actor, to) = (&by.actor, to.name());
         tracing::warn!(
             saga,
             saga.id = id,
             what = name,
             actor,
-            note,
             to,
             "a person intervened"
         );
