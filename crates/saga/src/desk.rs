@@ -154,14 +154,7 @@ impl Desk {
         }
         // Why is in the saga's log: it may name people.
         let (actor, to) = (&by.actor, to.name());
-        tracing::warn!(
-            saga,
-            saga.id = id,
-            what = name,
-            actor,
-            to,
-            "a person intervened"
-        );
+        tracing::warn!(saga, saga.id = id, what = name, actor, to, "a person intervened");
     }
 }
 
