@@ -105,8 +105,9 @@ async fn serve(
     settings.finish()?;
     let sandbox = stripe_sandbox::build(sandbox, shared.clone()).await?;
     let shop = shop::build(&settings, &databases, shared).await?;
+    let mail = settings.text("MAIL_URL", "");
     let running = Running::start(served(shop, sandbox, bindings), shared.clone());
-    table::print(args, ports, postgres_dir, progress.millis());
+    table::print(args, ports, postgres_dir, &mail, progress.millis());
 
     shutdown_signal().await?;
     term::line("\nstopping: finishing what runs (press Ctrl-C again to stop at once)");
@@ -132,6 +133,7 @@ fn embedded(mut settings: Settings, args: &UpArgs, ports: Ports) -> Settings {
         data::stripe(&args.data).display().to_string(),
     );
     settings.default_to("IMAGE_DIR", data::images(&args.data).display().to_string());
+    settings.default_to("MAIL_URL", format!("file:{}", data::mail(&args.data).display()));
     settings.default_to("STRIPE_API_URL", local(ports.stripe));
     settings.default_to("MIGRATE_ON_START", "off");
     if args.rate_limit == Switch::Off {

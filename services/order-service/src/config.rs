@@ -9,6 +9,7 @@ use types::{Currency, DecimalText, Money};
 
 use crate::NAME;
 use crate::domain::Rates;
+use crate::mailer::{MailSettings, Route};
 
 /// What the service needs to know.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Config {
     pub rpc_timeout: Duration,
     /// Unpaid orders that one account may have; 0 for any number.
     pub max_open_orders: u32,
+    /// Where mails go, and whom they are from.
+    pub mail: MailSettings,
 }
 
 impl Config {
@@ -72,8 +75,21 @@ impl Config {
             answer_within: settings.seconds("CHECKOUT_ANSWER_SECONDS", 4, 1..=30),
             rpc_timeout: settings.seconds("RPC_TIMEOUT_SECONDS", 3, 1..=30),
             max_open_orders: settings.number("MAX_OPEN_ORDERS", 100, 0..=100_000),
+            mail: mail(settings),
         }
     }
+}
+
+/// A mail server, or a folder where nothing leaves the machine.
+fn mail(settings: &mut Settings) -> MailSettings {
+    let mut mail = MailSettings::folder(PathBuf::new());
+    match Route::parse(&settings.text("MAIL_URL", "file:.souk/mail")) {
+        Ok(route) => mail.route = route,
+        // Without the setting itself, which may hold a password.
+        Err(why) => settings.refuse("MAIL_URL", why),
+    }
+    mail.from = settings.parse("MAIL_FROM", mail.from);
+    mail
 }
 
 /// An amount in major units, or `default` major units.

@@ -1,11 +1,13 @@
 //! Orders: their values and their rules. Pure: no SQL, no HTTP, no clock.
 
+pub mod letter;
 pub mod number;
 pub mod order;
 pub mod pricing;
 pub mod refusal;
 pub mod status;
 
+pub use letter::Letter;
 pub use order::{Address, Line, NewOrder, Order};
 pub use pricing::{PricedLine, Rates, Totals};
 pub use refusal::Refusal;

@@ -1,5 +1,7 @@
 //! Background work beside the sagas.
 
+pub mod mail;
+
 use std::sync::Arc;
 use std::time::Duration;
 

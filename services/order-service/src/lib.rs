@@ -6,6 +6,7 @@ mod error;
 mod events;
 mod http;
 mod jobs;
+mod mailer;
 pub mod operator;
 mod ops;
 mod peers;
@@ -24,6 +25,7 @@ use sqlx::migrate::Migrator;
 pub use config::{Config, Neighbours};
 pub use domain::{Party, Rates, Status, Verdict};
 pub use error::OrderError;
+pub use mailer::MailSettings;
 pub use state::AppState;
 
 /// The service's name in the topology.
@@ -77,6 +79,7 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
 pub fn app(state: AppState, identity: ServiceIdentity, shared: &Shared) -> App {
     let public = request_layer(http::router(state.clone()), NAME);
     let (checkout, cancellation) = (state.checkout.clone(), state.cancellation.clone());
+    let queues = state.queues.clone();
     let prune = jobs::prune(state.db.clone(), Arc::clone(&state.clock));
     App::new(NAME, public, readiness(state.db.clone()), shared)
         .with_metrics()
@@ -85,6 +88,7 @@ pub fn app(state: AppState, identity: ServiceIdentity, shared: &Shared) -> App {
         .with_worker(Worker::new("cancellation", move |stop| {
             cancellation.clone().work(stop)
         }))
+        .with_worker(Worker::new("jobs", move |stop| queues.clone().work(stop)))
         .with_worker(prune)
 }
 

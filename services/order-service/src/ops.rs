@@ -3,5 +3,6 @@
 pub mod cancel;
 pub mod fulfil;
 pub mod intervene;
+pub mod notify;
 pub mod place;
 pub mod transition;

@@ -1,9 +1,11 @@
-//! Calls to the services that hold stock and money.
+//! Calls to the services that hold accounts, stock and money.
 
 use runtime::{Breaker, RpcNeighbour};
 use tonic::Status;
 use types::{OrderId, UserId};
 use wire::rpc::Refused;
+use wire::rpc::identity::ContactRequest;
+use wire::rpc::identity::identity_client::IdentityClient;
 use wire::rpc::inventory::inventory_client::InventoryClient;
 use wire::rpc::inventory::{
     CommitRequest, HoldRequest, QuoteRequest, QuotedProduct, ReleaseRequest, RestockRequest, StockLine,
@@ -31,6 +33,27 @@ fn sort_out(peer: &'static str) -> impl FnOnce(Status) -> PeerError {
     move |status| match Refused::from_status(&status) {
         Some(refused) => PeerError::Refused(refused),
         None => PeerError::Unknown { peer, status },
+    }
+}
+
+/// user-service's accounts.
+#[derive(Clone)]
+pub struct Accounts(IdentityClient<RpcNeighbour>);
+
+impl Accounts {
+    /// Calls through `neighbour`.
+    pub(crate) fn new(neighbour: RpcNeighbour) -> Self {
+        Self(IdentityClient::new(neighbour))
+    }
+
+    /// The address of an account; nothing if there is no such account any more.
+    pub async fn email(&self, user: UserId) -> Result<Option<String>, PeerError> {
+        let request = ContactRequest { user_id: user.get() };
+        match self.0.clone().contact(request).await.map_err(sort_out("user")) {
+            Ok(reply) => Ok(Some(reply.into_inner().email)),
+            Err(PeerError::Refused(refused)) if refused.code == wire::code::USER_NOT_FOUND => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

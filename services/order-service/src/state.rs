@@ -4,17 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
+use pg::jobs::Queues;
 use runtime::{Breaker, Clock, Neighbour, ServiceIdentity, Shared, StartError, context};
-use saga::{Engine, EngineSettings, FaultHook, Saga, SagaError};
+use saga::{Engine, EngineSettings, FaultHook, Saga};
 use souk_http::{CursorKey, SessionCheck, Verifier, keys_from, sessions_at};
 use sqlx::{PgConnection, PgPool};
 
 use crate::config::{Config, Neighbours};
 use crate::domain::Rates;
 use crate::error::OrderError;
-use crate::peers::{Inventory, Payments};
+use crate::jobs::mail::Sender;
+use crate::mailer::Mailer;
+use crate::peers::{Accounts, Inventory, Payments};
 use crate::sagas::cancellation::{Cancellation, CancellationState};
 use crate::sagas::checkout::Checkout;
+use crate::store::fault;
 use crate::{NAME, migrate};
 
 /// How much longer stock is held than an order waits for its money: time to take it once the money came.
@@ -35,6 +39,8 @@ pub struct AppState {
     pub checkout: Engine<Checkout>,
     /// Takes paid orders back.
     pub cancellation: Engine<Cancellation>,
+    /// Work that is done later.
+    pub queues: Queues,
     /// Verifies access tokens.
     pub verifier: Verifier,
     /// Whether a session still stands.
@@ -80,12 +86,18 @@ impl AppState {
             inventory: inventory.clone(),
             payments: payments.clone(),
         };
+        let sender = Sender {
+            db: db.clone(),
+            accounts: Accounts::new(user.clone()),
+            mailer: Mailer::new(config.mail)?,
+        };
         let owner = format!("{NAME}/{}", uuid::Uuid::now_v7());
         let settings = EngineSettings::new(owner, NAME);
         Ok(Self {
             checkout: engine(checkout, &db, shared, &settings),
             cancellation: engine(cancellation, &db, shared, &settings),
             sessions: sessions_at(user.clone()),
+            queues: queues(&db, shared).with(sender.handler()),
             verifier: Verifier::new(keys_from(user, config.jwks_file), Arc::clone(&clock)),
             cursors: CursorKey::new(config.cursor_secret),
             rates: config.rates,
@@ -109,13 +121,16 @@ impl AppState {
         }
     }
 
-    /// Drives all sagas that are due now, as the workers would; for tests, which move the clock in between. Returns
+    /// Drives all sagas and runs all jobs that are due now, as the workers would; for tests, which move the clock in between. Returns
     /// how often one was taken up.
     ///
     /// # Errors
     /// The database did not answer.
-    pub async fn run_due(&self) -> Result<usize, SagaError> {
-        Ok(self.checkout.run_due().await? + self.cancellation.run_due().await?)
+    pub async fn run_due(&self) -> Result<usize, OrderError> {
+        let driven = self.checkout.run_due().await.map_err(OrderError::Saga)?
+            + self.cancellation.run_due().await.map_err(OrderError::Saga)?;
+        let run = self.queues.run_due().await.map_err(fault("run what is due"))?;
+        Ok(driven + run)
     }
 
     /// Starts, in the caller's transaction, the saga that returns money and stock; once per order.
@@ -154,4 +169,9 @@ impl FromRef<AppState> for SessionCheck {
 fn engine<S: Saga>(saga: S, db: &PgPool, shared: &Shared, settings: &EngineSettings) -> Engine<S> {
     let (clock, tracker) = (Arc::clone(&shared.clock), shared.tracker.clone());
     Engine::new(saga, db.clone(), clock, tracker, settings.clone())
+}
+
+fn queues(db: &PgPool, shared: &Shared) -> Queues {
+    let (clock, tracker) = (Arc::clone(&shared.clock), shared.tracker.clone());
+    Queues::new(db.clone(), clock, tracker, pg::jobs::Settings::new(NAME))
 }

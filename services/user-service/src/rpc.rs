@@ -5,14 +5,19 @@ use axum::middleware;
 use runtime::{ServiceIdentity, require_service};
 use souk_http::{SessionCheck, request_layer};
 use tonic::{Request, Response, Status};
+use types::UserId;
+use wire::code;
+use wire::rpc::Refused;
 use wire::rpc::identity::identity_server::{Identity, IdentityServer};
 use wire::rpc::identity::{
-    CheckSessionReply, CheckSessionRequest, PublicKey, PublicKeysReply, PublicKeysRequest,
+    CheckSessionReply, CheckSessionRequest, ContactReply, ContactRequest, PublicKey, PublicKeysReply,
+    PublicKeysRequest,
 };
 
 use crate::NAME;
+use crate::error::UserError;
 use crate::state::AppState;
-use crate::store::keys;
+use crate::store::{keys, users};
 
 struct Server {
     app: AppState,
@@ -57,4 +62,31 @@ impl Identity for Server {
         })?;
         Ok(Response::new(CheckSessionReply { active }))
     }
+
+    async fn contact(&self, request: Request<ContactRequest>) -> Result<Response<ContactReply>, Status> {
+        let id = request.into_inner().user_id;
+        match email(&self.app, id).await {
+            Ok(email) => Ok(Response::new(ContactReply { email })),
+            Err(UserError::Refused(refusal)) => Err(Refused {
+                code: code::USER_NOT_FOUND,
+                detail: refusal.to_string(),
+                data: serde_json::Value::Null,
+            }
+            .into_status()),
+            Err(error) => {
+                tracing::error!(%error, user.id = id, "an account could not be read");
+                Err(Status::unavailable("the account could not be read"))
+            }
+        }
+    }
+}
+
+async fn email(app: &AppState, id: i64) -> Result<String, UserError> {
+    let id = UserId::new(id).map_err(|_| UserError::Corrupt("id"))?;
+    let mut conn = app
+        .db
+        .acquire()
+        .await
+        .map_err(UserError::store("reach the database"))?;
+    Ok(users::by_id(&mut conn, id).await?.email)
 }

@@ -32,6 +32,12 @@ pub fn stripe(dir: &Path) -> PathBuf {
     dir.join("stripe-sandbox.jsonl")
 }
 
+/// Where mails are put instead of being sent.
+#[must_use]
+pub fn mail(dir: &Path) -> PathBuf {
+    dir.join("mail")
+}
+
 /// Makes what is missing of the four databases and their roles; no role reaches another's database.
 ///
 /// # Errors
@@ -77,7 +83,7 @@ pub fn running_databases(dir: &Path) -> Result<Databases, StartError> {
 /// Another shop runs there, or a file cannot be removed.
 pub async fn erase(dir: &Path, pg_bin: Option<&Path>) -> Result<(), StartError> {
     pg::server::erase(&postgres(dir), pg_bin).await?;
-    for path in [images(dir), stripe(dir)] {
+    for path in [images(dir), stripe(dir), mail(dir)] {
         let gone = match path.is_dir() {
             true => std::fs::remove_dir_all(&path),
             false => std::fs::remove_file(&path),

@@ -7,7 +7,7 @@ use crate::cli::UpArgs;
 use crate::{demo, term};
 
 /// Prints where everything is, whom to sign in as and what is real; the last line is for programs.
-pub(super) fn print(args: &UpArgs, ports: Ports, postgres: &Path, millis: u128) {
+pub(super) fn print(args: &UpArgs, ports: Ports, postgres: &Path, mail: &str, millis: u128) {
     let url = |port: u16| format!("http://localhost:{port}");
     let row = |name: &str, what: String, note: &str| term::line(format!("  {name:<16} {what:<26} {note}"));
     term::line("");
@@ -46,6 +46,10 @@ pub(super) fn print(args: &UpArgs, ports: Ports, postgres: &Path, millis: u128) 
         "images, Stripe's stand-in".to_owned(),
         &format!("in {}", args.data.display()),
     );
+    match mail.strip_prefix("file:") {
+        Some(dir) => row("embedded", "mails".to_owned(), &format!("as files in {dir}")),
+        None => row("real", "mails".to_owned(), "sent by the mail server in MAIL_URL"),
+    }
     row("embedded", "events, rate limits".to_owned(), "in this process");
     term::line("");
     term::line(format!(

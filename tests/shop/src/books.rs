@@ -10,10 +10,14 @@ use crate::databases::Databases;
 use crate::shop::eventually;
 
 /// Work that is not done yet, in each database that has any.
-const OPEN_WORK: [(Owner, &str); 6] = [
+const OPEN_WORK: [(Owner, &str); 7] = [
     (Owner::Product, "select count(*) from outbox_deliveries"),
     (Owner::Order, "select count(*) from outbox_deliveries"),
     (Owner::Order, "select count(*) from saga where state = 'running'"),
+    (
+        Owner::Order,
+        "select count(*) from job where state in ('waiting', 'running')",
+    ),
     (Owner::Payment, "select count(*) from outbox_deliveries"),
     (
         Owner::Payment,
@@ -47,7 +51,7 @@ async fn count(databases: &Databases, (owner, sql): (Owner, &'static str)) -> i6
         .unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
-/// Waits until outboxes, sagas, webhooks and calls to the provider have nothing to do, and still have not when they
+/// Waits until outboxes, sagas, jobs, webhooks and calls to the provider have nothing to do, and still have not when they
 /// are looked at once more.
 ///
 /// # Panics

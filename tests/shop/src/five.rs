@@ -56,6 +56,7 @@ impl FiveProcesses {
                 folder.join("stripe.jsonl").display().to_string(),
             ),
             ("IMAGE_DIR", folder.join("images").display().to_string()),
+            ("MAIL_URL", format!("file:{}", folder.join("mail").display())),
             ("METRICS_ADDR", format!("127.0.0.1:{}", base + 10)),
             ("RATE_LIMIT", "off".to_owned()),
             ("user-service", urls.user),

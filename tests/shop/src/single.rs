@@ -66,6 +66,7 @@ impl OneProcess {
                 format!("http://{gateway_at}/api/payments/webhook"),
             ),
             ("IMAGE_DIR", images.display().to_string()),
+            ("MAIL_URL", format!("file:{}", mails(gateway_at.port()).display())),
         ]);
         values.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let values = values.into_iter().map(|(name, value)| (name.to_owned(), value));
@@ -102,6 +103,11 @@ impl OneProcess {
             running.stop(Duration::ZERO).await;
         }
     }
+}
+
+/// Where the mails are of a shop whose gateway is at `port`.
+fn mails(port: u16) -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("souk-test-mails-{port}"))
 }
 
 async fn listeners() -> [TcpListener; 6] {

@@ -1,4 +1,4 @@
-//! Moving an order: the compare-and-set, its history and its event, in the caller's transaction.
+//! Moving an order: the compare-and-set, its history, its event and its mail, in the caller's transaction.
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -8,6 +8,7 @@ use wire::events::{OrderCancelled, OrderConfirmed, OrderMoved, OrderPaid, OrderR
 use crate::domain::Status;
 use crate::error::OrderError;
 use crate::events::ORDERS;
+use crate::ops::notify;
 use crate::store::fault;
 use crate::store::orders::{self, Move};
 
@@ -70,6 +71,7 @@ pub async fn advance(
         }
     };
     published.map_err(fault("publish the order's move"))?;
+    notify::customer(conn, id, (from, to), at).await?;
     metrics::counter!("orders_moved_total", "service" => crate::NAME, "to" => to.name()).increment(1);
     Ok(true)
 }

@@ -7,7 +7,8 @@ mod stock;
 use axum::Router;
 use wire::rpc::identity::identity_server::{Identity, IdentityServer};
 use wire::rpc::identity::{
-    CheckSessionReply, CheckSessionRequest, PublicKey, PublicKeysReply, PublicKeysRequest,
+    CheckSessionReply, CheckSessionRequest, ContactReply, ContactRequest, PublicKey, PublicKeysReply,
+    PublicKeysRequest,
 };
 
 pub use money::Money;
@@ -17,7 +18,7 @@ pub use stock::{Product, Stock};
 /// The key that signs tokens is called this.
 pub const KID: &str = "test";
 
-/// user-service: one key, and every session stands.
+/// user-service: one key, every session stands, and everybody has an address.
 pub struct Users(pub Vec<u8>);
 
 impl Users {
@@ -44,5 +45,13 @@ impl Identity for Users {
         _: tonic::Request<CheckSessionRequest>,
     ) -> Result<tonic::Response<CheckSessionReply>, tonic::Status> {
         Ok(tonic::Response::new(CheckSessionReply { active: true }))
+    }
+
+    async fn contact(
+        &self,
+        request: tonic::Request<ContactRequest>,
+    ) -> Result<tonic::Response<ContactReply>, tonic::Status> {
+        let email = format!("user-{}@people.example", request.into_inner().user_id);
+        Ok(tonic::Response::new(ContactReply { email }))
     }
 }

@@ -5,6 +5,7 @@ mod books;
 mod setting;
 mod ways;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -56,6 +57,8 @@ pub struct Orders {
     public: Router,
     signer: EncodingKey,
     shared: Shared,
+    /// Where mails are put.
+    mails: PathBuf,
     /// Whether sagas may be left that nobody looked after.
     owing: AtomicBool,
 }
@@ -79,7 +82,8 @@ impl Orders {
             payment: setting::local(money.router()),
         };
         let secrets = vec![Secret::new("between services")];
-        let mut config = setting::config(&db.url, secrets.clone());
+        let mails = std::env::temp_dir().join(format!("souk-test-mails-{}", uuid::Uuid::now_v7()));
+        let mut config = setting::config(&db.url, &mails, secrets.clone());
         change(&mut config);
         let identity = |name| ServiceIdentity::new(name, secrets.clone(), Arc::clone(&shared.clock));
         let app = AppState::new(config, neighbours, &shared).await.unwrap();
@@ -101,6 +105,7 @@ impl Orders {
             public: built.public,
             signer,
             shared,
+            mails,
             owing: AtomicBool::new(false),
         };
         setting::fill(&orders.stock);
@@ -232,6 +237,8 @@ impl Orders {
 impl Drop for Orders {
     fn drop(&mut self) {
         self.shared.stop.cancel();
+        // There is none where no mail was due.
+        drop(std::fs::remove_dir_all(&self.mails));
         let owing = self.owing.load(Ordering::SeqCst);
         assert!(!owing || std::thread::panicking(), "end the test with `settled`");
     }

@@ -14,6 +14,7 @@ mod crossing;
 mod keys;
 mod late_money;
 mod lists;
+mod mails;
 mod moving;
 mod payment;
 mod placing;

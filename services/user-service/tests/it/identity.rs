@@ -5,8 +5,9 @@ use serde_json::json;
 use souk_http::{keys_from, sessions_at};
 use tonic::Code;
 use tower::ServiceExt as _;
+use wire::rpc::Refused;
 use wire::rpc::identity::identity_client::IdentityClient;
-use wire::rpc::identity::{CheckSessionRequest, PublicKeysRequest};
+use wire::rpc::identity::{CheckSessionRequest, ContactRequest, PublicKeysRequest};
 
 use crate::harness::{PASSWORD, Users};
 
@@ -53,6 +54,28 @@ async fn other_services_learn_at_once_that_a_session_has_ended() {
     for unknown in ["", "0197c3e0-0000-7000-8000-000000000000", "' or true --"] {
         assert!(!stands(unknown.to_owned()).await.unwrap(), "{unknown}");
     }
+}
+
+// EVT-4: who needs an address asks for it, instead of keeping it.
+#[tokio::test]
+async fn other_services_learn_the_address_of_an_account_that_is_there() {
+    let users = Users::start().await;
+    users.joins("ada@example.com").await;
+    let id: i64 = sqlx::query_scalar("select id from users")
+        .fetch_one(&users.db.pool)
+        .await
+        .unwrap();
+    let mut identity = IdentityClient::new(users.rpc());
+    let reply = identity.contact(ContactRequest { user_id: id }).await.unwrap();
+    assert_eq!(reply.into_inner().email, "ada@example.com");
+    let unknown = identity
+        .contact(ContactRequest { user_id: id + 1 })
+        .await
+        .unwrap_err();
+    assert_eq!(
+        Refused::from_status(&unknown).unwrap().code,
+        wire::code::USER_NOT_FOUND
+    );
 }
 
 // STK-15 in spirit: internal routes want a service token.

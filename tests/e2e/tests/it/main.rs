@@ -11,6 +11,7 @@ mod crashes;
 mod expiry;
 mod isolation;
 mod logs;
+mod mails;
 mod outages;
 mod race;
 mod readme;

@@ -1,5 +1,6 @@
 //! What is left when all is done, and whether it agrees.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -32,6 +33,12 @@ impl Orders {
         .await
         .unwrap();
         assert!(open.is_empty(), "sagas are left over: {open:?}");
+        let jobs: Vec<(String, serde_json::Value, String)> =
+            sqlx::query_as("select kind, payload, state from job")
+                .fetch_all(&self.db.pool)
+                .await
+                .unwrap();
+        assert!(jobs.is_empty(), "jobs are left over: {jobs:?}");
         let orders: Vec<(i64, String)> = sqlx::query_as("select id, status from orders")
             .fetch_all(&self.db.pool)
             .await
@@ -72,6 +79,18 @@ impl Orders {
 
     pub async fn status(&self, order: i64) -> String {
         self.order(order).await["status"].as_str().unwrap().to_owned()
+    }
+
+    /// The mails that were sent, by their Message-IDs and in order of these: each with its text.
+    pub fn mails(&self) -> BTreeMap<String, String> {
+        let files = std::fs::read_dir(&self.mails).into_iter().flatten();
+        let texts = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+        texts
+            .map(|text| {
+                let id = text.lines().find_map(|line| line.strip_prefix("Message-ID: "));
+                (id.unwrap().to_owned(), text)
+            })
+            .collect()
     }
 
     /// The statuses that the order has been in.

@@ -1,9 +1,10 @@
 //! The service's settings, its neighbours, and what is for sale.
 
+use std::path::Path;
 use std::time::Duration;
 
 use axum::Router;
-use order_service::{Config, Rates};
+use order_service::{Config, MailSettings, Rates};
 use pg::PgSettings;
 use runtime::{Neighbour, Secret};
 use types::Currency;
@@ -17,7 +18,7 @@ pub(super) fn local(router: Router) -> Neighbour {
     neighbour
 }
 
-pub(super) fn config(url: &str, identity_secrets: Vec<Secret>) -> Config {
+pub(super) fn config(url: &str, mails: &Path, identity_secrets: Vec<Secret>) -> Config {
     let usd = |minor| types::Money::from_minor(minor, Currency::USD);
     Config {
         database: PgSettings {
@@ -40,6 +41,7 @@ pub(super) fn config(url: &str, identity_secrets: Vec<Secret>) -> Config {
         answer_within: Duration::from_secs(60),
         rpc_timeout: Duration::from_secs(30),
         max_open_orders: 1_000,
+        mail: MailSettings::folder(mails.to_owned()),
     }
 }
 
