@@ -27,7 +27,8 @@ use tower::ServiceExt as _;
 use types::{Clock, Role, TestClock, UserId};
 use wire::rpc::identity::identity_server::{Identity, IdentityServer};
 use wire::rpc::identity::{
-    CheckSessionReply, CheckSessionRequest, PublicKey, PublicKeysReply, PublicKeysRequest,
+    CheckSessionReply, CheckSessionRequest, ContactReply, ContactRequest, PublicKey, PublicKeysReply,
+    PublicKeysRequest,
 };
 
 /// What reached a service.
@@ -394,5 +395,12 @@ impl Identity for Keys {
         _: tonic::Request<CheckSessionRequest>,
     ) -> Result<tonic::Response<CheckSessionReply>, tonic::Status> {
         Ok(tonic::Response::new(CheckSessionReply { active: true }))
+    }
+
+    async fn contact(
+        &self,
+        _: tonic::Request<ContactRequest>,
+    ) -> Result<tonic::Response<ContactReply>, tonic::Status> {
+        Err(tonic::Status::unimplemented("nobody asks for an address here"))
     }
 }
