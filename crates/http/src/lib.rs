@@ -10,6 +10,7 @@ mod idempotency;
 mod identity;
 mod keys;
 mod layer;
+mod links;
 mod network;
 mod problem;
 
@@ -22,5 +23,6 @@ pub use idempotency::{IdempotencyKey, KeyedJson, body_hash};
 pub use identity::{JsonWebKey, KeySet, keys_from, sessions_at};
 pub use keys::{Claims, FetchKeys, KeysError, PublicKey, Verifier};
 pub use layer::{request_layer, with_fallbacks};
+pub use links::Links;
 pub use network::network_of;
 pub use problem::{FieldError, Problem, ProblemBody};

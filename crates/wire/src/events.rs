@@ -16,7 +16,10 @@ macro_rules! events {
         #[serde(rename_all = "camelCase")]
         pub struct $name { $($(#[$field_doc])* pub $field: $t,)* }
         impl Event for $name { const TYPE: &'static str = $type; }
-    )*};
+    )*
+        /// The name of every event.
+        pub const TYPES: &[&str] = &[$($type),*];
+    };
 }
 
 events! {
@@ -116,5 +119,99 @@ events! {
     ProductChanged = "product.changed.v1" {
         /// The product.
         product_id: types::ProductId,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::Value;
+    use types::ProductId;
+
+    use super::*;
+
+    /// As subscribers have it since the day the event was published. A line here never changes: what would break a
+    /// reader gets a new version and a new line.
+    const GOLDEN: &str = include_str!("../events.golden.json");
+
+    fn written<E: Event>(event: E) -> (&'static str, Value) {
+        let json = serde_json::to_value(&event).unwrap();
+        let read: E = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(
+            serde_json::to_value(&read).unwrap(),
+            json,
+            "{} reads back",
+            E::TYPE
+        );
+        // A field that a later writer adds does not disturb this reader.
+        let mut more = json.clone();
+        more["addedLater"] = Value::Null;
+        assert!(serde_json::from_value::<E>(more).is_ok(), "{}", E::TYPE);
+        (E::TYPE, json)
+    }
+
+    // EVT-2
+    #[test]
+    fn every_event_looks_as_it_always_did() {
+        let order_id = OrderId::new(81).unwrap();
+        let payment_id = PaymentId::new(9).unwrap();
+        let product_id = ProductId::new(7).unwrap();
+        let (amount_minor, currency) = (4_303, "USD".to_owned());
+        let ours = BTreeMap::from([
+            written(OrderCreated { order_id }),
+            written(OrderConfirmed { order_id }),
+            written(OrderPaid { order_id }),
+            written(OrderMoved {
+                order_id,
+                status: "shipped".to_owned(),
+            }),
+            written(OrderCancelled {
+                order_id,
+                reason: "expired".to_owned(),
+            }),
+            written(OrderRefunded { order_id }),
+            written(PaymentSucceeded {
+                order_id,
+                payment_id,
+                amount_minor,
+                currency: currency.clone(),
+            }),
+            written(PaymentFailed {
+                order_id,
+                payment_id,
+                reason: "card_declined".to_owned(),
+            }),
+            written(PaymentCancelled { order_id, payment_id }),
+            written(PaymentMismatched {
+                order_id,
+                payment_id,
+                amount_minor,
+                currency,
+            }),
+            written(PaymentRefunded {
+                order_id,
+                payment_id,
+                refunded_minor: 1_000,
+                captured_minor: 4_303,
+            }),
+            written(StockLow {
+                product_id,
+                available: 4,
+                threshold: 5,
+            }),
+            written(ProductChanged { product_id }),
+        ]);
+        let golden: BTreeMap<&str, Value> = serde_json::from_str(GOLDEN).unwrap();
+        assert_eq!(ours, golden);
+        assert!(ours.keys().all(|name| TYPES.contains(name)) && ours.len() == TYPES.len());
+    }
+
+    // EVT-4
+    #[test]
+    fn events_carry_ids_and_no_personal_data() {
+        for word in ["email", "name", "address", "phone", "secret"] {
+            assert!(!GOLDEN.to_lowercase().contains(word), "{word}");
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! `GET /orders`
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use serde::Deserialize;
-use souk_http::{Caller, Checks, Json, Problem, ProblemBody, Query};
+use souk_http::{Caller, Checks, Json, Links, Problem, ProblemBody, Query};
 use types::{BadPage, Page, Role, UserId};
 use utoipa::IntoParams;
 use wire::code;
@@ -51,7 +51,8 @@ pub async fn list_orders(
     State(app): State<AppState>,
     caller: Caller,
     Query(query): Query<ListQuery>,
-) -> Result<Json<OrderList>, Problem> {
+    RawQuery(asked): RawQuery,
+) -> Result<(Links, Json<OrderList>), Problem> {
     let mut filter = whose(&query, &caller)?;
     let list = format!("orders {filter:?}");
     let (limit, page) = match start(&query)? {
@@ -74,11 +75,13 @@ pub async fn list_orders(
         Some(page) => Pagination::numbered(page, list::count(&mut conn, filter).await?, next_cursor),
         None => Pagination::by_cursor(limit, next_cursor),
     };
+    let links = Links::of(asked.as_deref(), &pagination);
     let orders = orders.into_iter().map(|o| view::order(o, caller.actor()));
-    Ok(Json(OrderList {
+    let list = OrderList {
         orders: orders.collect(),
         pagination,
-    }))
+    };
+    Ok((links, Json(list)))
 }
 
 /// Whose orders, as far as the caller may see them.

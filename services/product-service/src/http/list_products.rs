@@ -1,10 +1,10 @@
 //! `GET /products`.
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::HeaderMap;
 use serde::Deserialize;
-use souk_http::{Checks, Problem, ProblemBody, Query, fresh_or};
+use souk_http::{Checks, Links, Problem, ProblemBody, Query, fresh_or};
 use types::{BadPage, Currency, DecimalText, Money, Page};
 use utoipa::IntoParams;
 use wire::code;
@@ -69,7 +69,8 @@ pub(super) async fn list_products(
     State(app): State<AppState>,
     headers: HeaderMap,
     Query(query): Query<ListQuery>,
-) -> Result<Response, Problem> {
+    RawQuery(asked): RawQuery,
+) -> Result<(Links, Response), Problem> {
     let (filter, page) = checked(&query, app.currency)?;
     let name = filter.list_name();
     let after: Option<Position> = query
@@ -98,12 +99,10 @@ pub(super) async fn list_products(
         .iter()
         .map(|(product, _)| view::product(product, &app.images))
         .collect();
-    fresh_or(
-        &headers,
-        None,
-        view::CACHE_CONTROL,
-        &ProductList { products, pagination },
-    )
+    let links = Links::of(asked.as_deref(), &pagination);
+    let list = ProductList { products, pagination };
+    let response = fresh_or(&headers, None, view::CACHE_CONTROL, &list)?;
+    Ok((links, response))
 }
 
 /// Every word of the query that means nothing is refused, all at once; a page that is too deep, by itself.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use souk_test_shop::Shop;
 
-// PAG-1, PAG-2, PAG-3
+// PAG-1, PAG-2, PAG-3, PAG-5
 pub async fn lists_page_by_number_and_by_cursor(shop: &Shop) {
     let seller = shop.seller().await;
     let mut made = BTreeSet::new();
@@ -16,6 +16,11 @@ pub async fn lists_page_by_number_and_by_cursor(shop: &Shop) {
     assert_eq!(first.at("/pagination/total"), 7);
     assert_eq!(first.at("/pagination/totalPages"), 3);
     assert_eq!(first.at("/products").as_array().map(Vec::len), Some(3));
+
+    assert!(
+        first.header("link").contains("&page=2>; rel=\"next\""),
+        "{first:?}"
+    );
 
     let (mut seen, mut cursor) = (Vec::new(), first.at("/pagination/nextCursor"));
     let ids = |answer: &souk_test_shop::Answer| {
