@@ -34,6 +34,8 @@ pub enum Command {
     Admin(AdminArgs),
     /// Look after sagas: list and show them, and retry, skip or abandon one that is stuck.
     Saga(crate::saga::SagaArgs),
+    /// Look after jobs: what the queues hold, and requeue or discard what is dead.
+    Jobs(crate::jobs::JobsArgs),
     /// Print the settings that a service would run with, secrets hidden.
     Config {
         /// Which service.

@@ -6,6 +6,7 @@ pub mod admin;
 pub mod audit;
 pub mod cli;
 pub mod demo;
+pub mod jobs;
 pub mod migrate;
 pub mod run;
 pub mod saga;

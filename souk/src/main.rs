@@ -16,6 +16,7 @@ async fn main() -> ExitCode {
         Some(Command::Audit(args)) => souk::audit::run(args).await,
         Some(Command::Admin(args)) => souk::admin::run(args).await,
         Some(Command::Saga(args)) => souk::saga::run(args).await,
+        Some(Command::Jobs(args)) => souk::jobs::run(args).await,
         Some(Command::Config { service }) => souk::run::print_config(service),
     }
 }

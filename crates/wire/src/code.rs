@@ -49,6 +49,8 @@ codes! {
     CATEGORY_NOT_FOUND = "category-not-found", 404, "No such category";
     /// No such order, or somebody else's.
     ORDER_NOT_FOUND = "order-not-found", 404, "No such order";
+    /// No such job, or done by now.
+    JOB_NOT_FOUND = "job-not-found", 404, "No such job";
     /// No such payment, or somebody else's.
     PAYMENT_NOT_FOUND = "payment-not-found", 404, "No such payment";
     /// No such image.
@@ -75,6 +77,10 @@ codes! {
     ILLEGAL_TRANSITION = "illegal-transition", 409, "The order cannot go there";
     /// The saga is not stuck, or not at a place for that.
     ILLEGAL_INTERVENTION = "illegal-intervention", 409, "The saga is not in a state for that";
+    /// Only a dead job can be requeued or discarded.
+    JOB_NOT_DEAD = "job-not-dead", 409, "The job is not dead";
+    /// Another job with its key waits or runs.
+    JOB_REPLACED = "job-replaced", 409, "Another job has taken its place";
     /// Someone else changed it meanwhile.
     STALE = "stale", 409, "It has changed meanwhile";
     /// The same key is being worked on.

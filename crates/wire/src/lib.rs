@@ -3,6 +3,7 @@
 
 pub mod code;
 pub mod events;
+pub mod jobs;
 pub mod list;
 pub mod orders;
 pub mod payments;

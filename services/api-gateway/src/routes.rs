@@ -97,6 +97,7 @@ pub(crate) static TABLE: &[Route] = {
         route("/api/orders/{id}", Order, Class::Standard, SignedIn),
         route("/api/orders/{id}/{*rest}", Order, Class::Standard, SignedIn),
         route("/api/admin/sagas/**", Order, Class::Standard, SignedIn),
+        route("/api/admin/jobs/**", Order, Class::Standard, SignedIn),
         route("/api/payments/webhook", Payment, Class::Webhook, Provider),
         route("/api/payments/**", Payment, Class::Payments, SignedIn),
     ]

@@ -114,6 +114,11 @@ impl From<Refusal> for Problem {
                 .detail(text)
                 .with("quote", place_order::quote(&quote)),
             Refusal::TooManyOpen { .. } => Self::new(code::TOO_MANY_HOLDS).detail(text),
+            Refusal::NoJob(_) => Self::new(code::JOB_NOT_FOUND).detail(text),
+            Refusal::JobNotDead { state, .. } => {
+                Self::new(code::JOB_NOT_DEAD).detail(text).with("state", state)
+            }
+            Refusal::JobReplaced(_) => Self::new(code::JOB_REPLACED).detail(text),
             Refusal::TooLarge => Self::invalid_at("/items", text),
         }
     }

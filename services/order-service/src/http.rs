@@ -3,6 +3,7 @@
 mod cancel_order;
 mod get_history;
 mod get_order;
+pub(crate) mod jobs;
 pub(crate) mod keyed;
 mod list_orders;
 mod move_order;

@@ -1,6 +1,7 @@
 //! What an operator does to orders from the command line: check their books, and look after
-//! their sagas.
+//! their sagas and jobs.
 
+pub mod jobs;
 pub mod sagas;
 
 use bus::Topic;

@@ -5,4 +5,5 @@ pub mod fulfil;
 pub mod intervene;
 pub mod notify;
 pub mod place;
+pub mod tend;
 pub mod transition;

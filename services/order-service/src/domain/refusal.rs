@@ -70,6 +70,20 @@ pub enum Refusal {
         /// How many it may have.
         most: u32,
     },
+    /// No such job, or done by now.
+    #[error("there is no job {0}; what is done is gone")]
+    NoJob(i64),
+    /// Only a dead job waits for a person.
+    #[error("job {id} is {state}; only a dead job is requeued or discarded")]
+    JobNotDead {
+        /// The job.
+        id: i64,
+        /// How it stands.
+        state: &'static str,
+    },
+    /// A newer job with the same key has not ended.
+    #[error("another job with the key of job {0} has not ended yet; discard the dead one, or wait")]
+    JobReplaced(i64),
     /// The amounts do not fit.
     #[error("the order is larger than any amount that can be charged")]
     TooLarge,

@@ -10,6 +10,10 @@ use utoipa_axum::routes;
 use super::cancel_order::{__path_cancel_order, cancel_order};
 use super::get_history::{__path_get_history, get_history};
 use super::get_order::{__path_get_order, get_order};
+use super::jobs::discard_job::{__path_discard_job, discard_job};
+use super::jobs::get_job::{__path_get_job, get_job};
+use super::jobs::list_jobs::{__path_list_jobs, list_jobs};
+use super::jobs::requeue_job::{__path_requeue_job, requeue_job};
 use super::list_orders::{__path_list_orders, list_orders};
 use super::move_order::{__path_move_order, move_order};
 use super::place_order::{__path_place_order, place_order};
@@ -27,7 +31,8 @@ use crate::state::AppState;
     info(title = "order-service", description = "Orders and their checkout."),
     tags(
         (name = "orders", description = "Buying and fulfilling"),
-        (name = "sagas", description = "Looking after what is stuck")
+        (name = "sagas", description = "Looking after what is stuck"),
+        (name = "jobs", description = "Looking after work that is done later")
     ),
     modifiers(&Bearer)
 )]
@@ -58,6 +63,9 @@ fn all() -> OpenApiRouter<AppState> {
         .routes(routes!(retry_saga))
         .routes(routes!(skip_saga))
         .routes(routes!(abandon_saga))
+        .routes(routes!(list_jobs))
+        .routes(routes!(get_job, discard_job))
+        .routes(routes!(requeue_job))
 }
 
 /// The public routes.

@@ -10,6 +10,7 @@ mod audit;
 mod crashes;
 mod expiry;
 mod isolation;
+mod jobs;
 mod logs;
 mod mails;
 mod outages;
