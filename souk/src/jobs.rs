@@ -22,8 +22,9 @@ pub struct JobsArgs {
     #[command(subcommand)]
     pub command: JobsCommand,
     /// The folder of an embedded shop that is running. Without it ORDER_DATABASE_URL names order-service's database.
-    #[arg(long, value_name = "DIR", global = true)]
-    pub data: Option<PathBuf>,
+    // Not called `data`: `souk` itself has such an argument, whose default would be taken for given here.
+    #[arg(long = "data", value_name = "DIR", global = true)]
+    pub folder: Option<PathBuf>,
 }
 
 /// What can be done with jobs.
@@ -74,7 +75,7 @@ pub async fn run(args: JobsArgs) -> ExitCode {
 }
 
 async fn answer(args: JobsArgs) -> Result<String, StartError> {
-    let pool = orders(args.data).await?;
+    let pool = orders(args.folder).await?;
     Ok(match args.command {
         JobsCommand::List { state, queue, limit } => {
             let which = (state, queue.as_deref());
