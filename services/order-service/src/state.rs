@@ -98,7 +98,6 @@ impl AppState {
             cancellation: engine(cancellation, &db, shared, &settings),
             sessions: sessions_at(user.clone()),
             queues: queues(&db, shared).with(sender.handler()),
-            sessions: sessions_at(user.clone()),
             verifier: Verifier::new(keys_from(user, config.jwks_file), Arc::clone(&clock)),
             cursors: CursorKey::new(config.cursor_secret),
             rates: config.rates,

@@ -126,7 +126,7 @@ async fn the_list_tells_what_each_queue_holds_and_goes_page_by_page() {
     shop.settled().await;
 }
 
-// AUT-13, JOB-1
+// AUT-15
 #[tokio::test]
 async fn only_admins_look_after_jobs() {
     let shop = Orders::start().await;
