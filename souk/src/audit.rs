@@ -204,3 +204,16 @@ async fn told<T, E: std::error::Error + Send + Sync + 'static>(
 ) -> Result<T, StartError> {
     work.await.map_err(Into::into)
 }
+
+/// How much is still to be done in the background; orders that wait for their money do not count.
+///
+/// # Errors
+/// A database did not answer.
+pub async fn open_work(books: &Books) -> Result<i64, StartError> {
+    let (product, order, payment) = futures::try_join!(
+        told(product_service::operator::open_work(&books.product)),
+        told(order_service::operator::open_work(&books.order)),
+        told(payment_service::operator::open_work(&books.payment)),
+    )?;
+    Ok(product + order + payment)
+}

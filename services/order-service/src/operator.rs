@@ -67,3 +67,13 @@ pub async fn orders(
 ) -> Result<Vec<OrderStands>, OrderError> {
     audit::orders(pool, after, settled_before, limit).await
 }
+
+/// How much is still to be done: sagas to run and events to hand over.
+///
+/// # Errors
+/// The database did not answer.
+pub async fn open_work(pool: &PgPool) -> Result<i64, OrderError> {
+    let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
+    let lag = pg::outbox::lag(pool).await.map_err(fault("count events"))?;
+    Ok(lag.waiting + audit::running(&mut conn).await?)
+}

@@ -63,3 +63,13 @@ pub async fn money_of_orders(
 ) -> Result<Vec<OrderMoney>, PaymentError> {
     audit::orders(pool, after, upto, settled_before).await
 }
+
+/// How much is still to be done: calls in doubt, webhooks, and events to hand over.
+///
+/// # Errors
+/// The database did not answer.
+pub async fn open_work(pool: &PgPool) -> Result<i64, PaymentError> {
+    let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
+    let lag = pg::outbox::lag(pool).await.map_err(fault("count events"))?;
+    Ok(lag.waiting + audit::waiting(&mut conn).await?)
+}

@@ -75,3 +75,12 @@ pub async fn stock_of_orders(
 ) -> Result<Vec<OrderStock>, ProductError> {
     audit::orders(pool, after, upto, settled_before).await
 }
+
+/// How much is still to be done: events to hand over.
+///
+/// # Errors
+/// The database did not answer.
+pub async fn open_work(pool: &PgPool) -> Result<i64, ProductError> {
+    let lag = pg::outbox::lag(pool).await.map_err(fault("count events"))?;
+    Ok(lag.waiting)
+}

@@ -157,3 +157,12 @@ pub async fn orders(
     .await
     .map_err(fault("read how orders stand"))
 }
+
+/// How many sagas run or wait to be run; those that wait for money or a deadline do not count.
+#[tracing::instrument(name = "db.audit.running", skip_all)]
+pub async fn running(conn: &mut PgConnection) -> Result<i64, OrderError> {
+    sqlx::query_scalar!(r#"select count(*) as "count!" from saga where state = 'running'"#)
+        .fetch_one(conn)
+        .await
+        .map_err(fault("count running sagas"))
+}

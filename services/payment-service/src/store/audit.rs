@@ -131,3 +131,17 @@ pub async fn orders(
     .await
     .map_err(fault("read the money of orders"))
 }
+
+/// How many calls of the provider are in doubt, and webhooks not worked off.
+#[tracing::instrument(name = "db.audit.waiting", skip_all)]
+pub async fn waiting(conn: &mut PgConnection) -> Result<i64, PaymentError> {
+    sqlx::query_scalar!(
+        r#"
+        select (select count(*) from operations where state = 'started')
+             + (select count(*) from webhook_events where state = 'received') as "count!"
+        "#
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(fault("count what waits"))
+}
