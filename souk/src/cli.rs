@@ -30,6 +30,8 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// Check the books: what the four databases say must fit together. Exits with 1 if it does not.
     Audit(AuditArgs),
+    /// Start a shop of its own in five processes, kill and disturb it while it sells, and check what it promised.
+    Prove(ProveArgs),
     /// Make an admin account.
     Admin(AdminArgs),
     /// Look after sagas: list and show them, and retry, skip or abandon one that is stuck.
@@ -112,6 +114,26 @@ pub struct AuditArgs {
     /// Leave out what changed in the last SECONDS, whose other half may be on its way; 0 for a shop that is quiet.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub settled: u32,
+}
+
+/// How hard to try to break a shop.
+#[derive(Clone, Debug, Args)]
+pub struct ProveArgs {
+    /// Orders to place.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(20..=10_000_000))]
+    pub orders: u32,
+    /// Processes to kill with -9; half as many other blows come with them.
+    #[arg(long, default_value_t = 100)]
+    pub kills: u32,
+    /// What the plan follows from: the same seed, the same plan.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Also write the report to this file, as Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Work in this folder and keep it; without it a scratch folder is used, and kept only if something broke.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
 }
 
 /// Whom to make an admin.

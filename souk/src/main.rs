@@ -14,6 +14,7 @@ async fn main() -> ExitCode {
         Some(Command::Run { service }) => souk::run::run(service).await,
         Some(Command::Migrate(args)) => souk::migrate::run(args).await,
         Some(Command::Audit(args)) => souk::audit::run(args).await,
+        Some(Command::Prove(args)) => souk::prove::run(args).await,
         Some(Command::Admin(args)) => souk::admin::run(args).await,
         Some(Command::Saga(args)) => souk::saga::run(args).await,
         Some(Command::Jobs(args)) => souk::jobs::run(args).await,

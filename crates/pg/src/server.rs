@@ -112,6 +112,13 @@ impl PrivateServer {
         socket_url(self.folder.socket_dir(), database, role)
     }
 
+    /// The socket that it answers on.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        let name = format!(".s.PGSQL.{}", folder::PORT);
+        self.folder.socket_dir().join(name)
+    }
+
     /// The superuser's URL of the database `postgres`.
     #[must_use]
     pub fn admin_url(&self) -> String {

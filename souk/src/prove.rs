@@ -1,0 +1,169 @@
+//! `souk prove`: a shop of its own under a plan of blows, and whether its books and its promises survive.
+//!
+//! The plan follows from the seed. What the threads of six processes make of it differs from run to run; what must
+//! hold in the end does not.
+
+mod buyers;
+mod faults;
+mod http;
+mod people;
+pub mod plan;
+mod promises;
+mod proxy;
+mod report;
+mod shop;
+mod webhooks;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use runtime::{Settings, Shared, StartError, telemetry};
+use tokio::sync::watch;
+use types::{Clock as _, SystemClock};
+
+use crate::audit::{AsOf, Books};
+use crate::cli::ProveArgs;
+use crate::term::{self, Progress};
+use people::People;
+use plan::{Part, Plan};
+use report::Report;
+use shop::{PROCESSES, Shop};
+
+/// How long all work may take once nothing strikes any more.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// How often in a row there must be nothing to do.
+const QUIET: u32 = 5;
+/// What the exit code is if there was no proof either way.
+const NOT_RUN: u8 = 2;
+
+/// `souk prove`.
+pub async fn run(args: ProveArgs) -> ExitCode {
+    telemetry::init("error");
+    let folder = match &args.keep {
+        Some(folder) => folder.clone(),
+        None => std::env::temp_dir().join(format!("souk-prove-{}", std::process::id())),
+    };
+    let outcome = prove(&args, &folder).await;
+    let is_proved = matches!(&outcome, Ok(report) if report.holds());
+    if args.keep.is_none() && is_proved {
+        drop(std::fs::remove_dir_all(&folder));
+    } else {
+        term::line(format!("logs and databases are in {}", folder.display()));
+    }
+    match outcome {
+        Ok(_) if is_proved => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            term::line(format!("nothing was proved: {error}"));
+            ExitCode::from(NOT_RUN)
+        }
+    }
+}
+
+async fn prove(args: &ProveArgs, folder: &Path) -> Result<Report, StartError> {
+    let mut settings = Settings::from_env();
+    let pg_bin = settings.optional("PG_BIN").map(PathBuf::from);
+    settings.finish()?;
+    let progress = Progress::start();
+    let plan = Plan::of(args.seed, args.orders, args.kills);
+    progress.say(&report::announce(args, &plan));
+    let shared = Shared::new(Arc::new(SystemClock));
+    let shop = Shop::start(folder, pg_bin, &shared).await?;
+    progress.say("five services, Stripe's stand-in and PostgreSQL are up");
+    let outcome = with_shop(args, plan, shop, &shared, &progress).await;
+    shared.stop.cancel();
+    let report = outcome?;
+    let lines = report.lines();
+    term::line("");
+    lines.iter().for_each(term::line);
+    if let Some(file) = &args.report {
+        std::fs::write(file, lines.join("\n") + "\n")?;
+    }
+    Ok(report)
+}
+
+async fn with_shop(
+    args: &ProveArgs,
+    plan: Plan,
+    shop: Shop,
+    shared: &Shared,
+    progress: &Progress,
+) -> Result<Report, StartError> {
+    let key = base64::engine::general_purpose::STANDARD.encode("sk_test_souk_sandbox:");
+    let stripe = shop
+        .at(Part::Stripe)
+        .with("authorization", format!("Basic {key}"));
+    // A sixth of the orders want the last product twice over: a third of them find the shelf empty.
+    let scarce = i64::from(args.orders / plan::PRODUCTS).max(1);
+    let people = Arc::new(People::gather(&shop, shop.at(Part::Gateway), stripe, scarce).await?);
+    progress.say("selling");
+
+    let started = Instant::now();
+    let (placed, count) = watch::channel(0);
+    let (next, allowed) = watch::channel(0);
+    let buying = buyers::buy(
+        Arc::clone(&people),
+        plan.scripts,
+        args.seed,
+        placed,
+        allowed,
+        &shared.tracker,
+    );
+    let telling = tell(count.clone(), progress);
+    let (memories, struck, ()) =
+        tokio::join!(buying, faults::strike(shop, &plan.blows, count, next), telling);
+    let (mut memories, faults::Struck { by_kind, mut shop }) = (memories, struck?);
+    let bought_for = started.elapsed();
+
+    progress.say("nothing strikes any more; waiting until all work is done");
+    for part in PROCESSES {
+        shop.ready(part).await?;
+    }
+    let books = Books::open(&shop.databases).await?;
+    let quiet = quiet(&books).await?;
+    progress.say("checking the books and the promises");
+    let audit = crate::audit::check(&books, AsOf::quiet(SystemClock.now())).await?;
+    let promises = promises::check(&people, &mut memories).await?;
+    books.close().await;
+    shop.stop().await?;
+    Ok(Report {
+        args: args.clone(),
+        struck: by_kind,
+        endings: report::endings(&memories),
+        quiet,
+        bought_for,
+        audit,
+        promises,
+    })
+}
+
+/// Says now and then how many orders were placed.
+async fn tell(mut count: watch::Receiver<u32>, progress: &Progress) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let now = *count.borrow_and_update();
+        if count.has_changed().is_err() {
+            return;
+        }
+        progress.say(&format!("{now} orders placed"));
+    }
+}
+
+/// Waits until there is nothing to do, several times in a row; how long it took, or what is left.
+async fn quiet(books: &Books) -> Result<Result<Duration, i64>, StartError> {
+    let (started, mut in_a_row) = (Instant::now(), 0);
+    loop {
+        let open = crate::audit::open_work(books).await?;
+        in_a_row = if open == 0 { in_a_row + 1 } else { 0 };
+        if in_a_row >= QUIET {
+            return Ok(Ok(started.elapsed()));
+        }
+        if started.elapsed() > PATIENCE {
+            return Ok(Err(open));
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}

@@ -1,0 +1,132 @@
+//! What is told in the end, in the terminal and as Markdown.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::buyers::Memory;
+use super::plan::Plan;
+use crate::audit::{Line, Report as Audit};
+use crate::cli::ProveArgs;
+
+/// Everything that is known after the run.
+pub(super) struct Report {
+    pub(super) args: ProveArgs,
+    pub(super) struck: BTreeMap<String, u32>,
+    pub(super) endings: BTreeMap<&'static str, u32>,
+    /// Whether all work was done within the time that there is for it.
+    pub(super) quiet: Result<Duration, i64>,
+    pub(super) bought_for: Duration,
+    pub(super) audit: Audit,
+    pub(super) promises: Vec<Line>,
+}
+
+/// How orders ended for their buyers.
+pub(super) fn endings(memories: &[Memory]) -> BTreeMap<&'static str, u32> {
+    let mut endings = BTreeMap::new();
+    for memory in memories {
+        let ending = if !memory.accepted {
+            "refused"
+        } else if memory.saw_refunded {
+            "paid and refunded"
+        } else if memory.saw_cancelled && memory.saw_paid {
+            "paid and cancelled"
+        } else if memory.saw_cancelled {
+            "cancelled"
+        } else if memory.saw_paid {
+            "paid"
+        } else if memory.charged {
+            "charged, not yet seen as paid"
+        } else {
+            "left unpaid"
+        };
+        *endings.entry(ending).or_default() += 1;
+        if !memory.unanswered.is_empty() {
+            *endings.entry("(a call was given up)").or_default() += 1;
+        }
+    }
+    endings
+}
+
+impl Report {
+    /// Whether the shop proved itself.
+    pub(super) fn holds(&self) -> bool {
+        let promises = self.promises.iter().all(|line| line.tally.broken == 0);
+        promises && self.audit.is_clean() && self.audit.left_out == 0 && self.quiet.is_ok()
+    }
+
+    /// The report as Markdown, which reads well in a terminal too.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let ProveArgs {
+            orders, kills, seed, ..
+        } = self.args;
+        let mut lines = vec![
+            format!("# souk prove --orders {orders} --kills {kills} --seed {seed}"),
+            String::new(),
+            format!(
+                "{orders} orders in {} s, and while they were placed:",
+                self.bought_for.as_secs()
+            ),
+            String::new(),
+        ];
+        lines.extend(
+            self.struck
+                .iter()
+                .map(|(kind, times)| format!("- {times} × {kind}")),
+        );
+        lines.push(String::new());
+        let endings: Vec<String> = self
+            .endings
+            .iter()
+            .map(|(what, n)| format!("{n} {what}"))
+            .collect();
+        lines.push(format!(
+            "For their buyers the orders ended as: {}.",
+            endings.join(", ")
+        ));
+        lines.push(match &self.quiet {
+            Ok(after) => format!("All work was done {} s after the last order.", after.as_secs()),
+            Err(open) => {
+                format!("WORK WAS LEFT OVER: {open} sagas, events, webhooks and calls are not done.")
+            }
+        });
+        lines.push(String::new());
+        lines.push("| checked | broken | | |".to_owned());
+        lines.push("|---:|---:|---|---|".to_owned());
+        for Line { rule, holds, tally } in self.promises.iter().chain(&self.audit.lines) {
+            lines.push(format!(
+                "| {} | {} | {rule} | {holds} |",
+                tally.checked, tally.broken
+            ));
+        }
+        lines.push(String::new());
+        for line in self.promises.iter().chain(&self.audit.lines) {
+            lines.extend(
+                line.tally
+                    .first
+                    .iter()
+                    .map(|wrong| format!("- BROKEN {}: {wrong}", line.rule)),
+            );
+        }
+        if self.audit.left_out > 0 {
+            lines.push(format!("- {} orders are still in motion", self.audit.left_out));
+        }
+        lines.push(match self.holds() {
+            true => "Proved: every invariant holds.".to_owned(),
+            false => format!(
+                "NOT PROVED. The same plan again: souk prove --orders {orders} --kills {kills} --seed {seed}"
+            ),
+        });
+        lines
+    }
+}
+
+/// What is going to happen, in a sentence.
+pub(super) fn announce(args: &ProveArgs, plan: &Plan) -> String {
+    format!(
+        "seed {}: {} orders, {} kills and {} other blows",
+        args.seed,
+        plan.scripts.len(),
+        args.kills,
+        plan.blows.len() - usize::try_from(args.kills).unwrap_or_default()
+    )
+}
