@@ -205,15 +205,52 @@ async fn told<T, E: std::error::Error + Send + Sync + 'static>(
     work.await.map_err(Into::into)
 }
 
-/// How much is still to be done in the background; orders that wait for their money do not count.
+/// What is still to be done in the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenWork {
+    /// Events of product-service.
+    pub product: i64,
+    /// Sagas and events of order-service.
+    pub order: i64,
+    /// Calls in doubt, webhooks and events of payment-service.
+    pub payment: i64,
+}
+
+impl OpenWork {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_none(self) -> bool {
+        self.product + self.order + self.payment == 0
+    }
+}
+
+impl std::fmt::Display for OpenWork {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            product,
+            order,
+            payment,
+        } = self;
+        write!(
+            f,
+            "{order} things in order-service, {payment} in payment-service, {product} in product-service"
+        )
+    }
+}
+
+/// What is still to be done in the background; orders that wait for their money do not count.
 ///
 /// # Errors
 /// A database did not answer.
-pub async fn open_work(books: &Books) -> Result<i64, StartError> {
+pub async fn open_work(books: &Books) -> Result<OpenWork, StartError> {
     let (product, order, payment) = futures::try_join!(
         told(product_service::operator::open_work(&books.product)),
         told(order_service::operator::open_work(&books.order)),
         told(payment_service::operator::open_work(&books.payment)),
     )?;
-    Ok(product + order + payment)
+    Ok(OpenWork {
+        product,
+        order,
+        payment,
+    })
 }

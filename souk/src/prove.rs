@@ -34,6 +34,13 @@ use shop::{PROCESSES, Shop};
 
 /// How long all work may take once nothing strikes any more.
 const PATIENCE: Duration = Duration::from_secs(240);
+/// How often a person who waits is told how far it has come.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+/// From so many orders on, the run is long enough that what nobody pays expires in it, and is waited for.
+const EXPIRES_FROM: u32 = 500;
+/// The shortest payment window that there is, and one that outlasts the run.
+const SHORT_WINDOW: Duration = Duration::from_secs(60);
+const LONG_WINDOW: Duration = Duration::from_secs(3600);
 /// How often in a row there must be nothing to do.
 const QUIET: u32 = 5;
 /// What the exit code is if there was no proof either way.
@@ -71,7 +78,12 @@ async fn prove(args: &ProveArgs, folder: &Path) -> Result<Report, StartError> {
     let plan = Plan::of(args.seed, args.orders, args.kills);
     progress.say(&report::announce(args, &plan));
     let shared = Shared::new(Arc::new(SystemClock));
-    let shop = Shop::start(folder, pg_bin, &shared).await?;
+    let window = if args.orders >= EXPIRES_FROM {
+        SHORT_WINDOW
+    } else {
+        LONG_WINDOW
+    };
+    let shop = Shop::start(folder, pg_bin, window, &shared).await?;
     progress.say("five services, Stripe's stand-in and PostgreSQL are up");
     let outcome = with_shop(args, plan, shop, &shared, &progress).await;
     shared.stop.cancel();
@@ -123,7 +135,7 @@ async fn with_shop(
         shop.ready(part).await?;
     }
     let books = Books::open(&shop.databases).await?;
-    let quiet = quiet(&books).await?;
+    let quiet = quiet(&books, &people, args.orders >= EXPIRES_FROM, progress).await?;
     progress.say("checking the books and the promises");
     let audit = crate::audit::check(&books, AsOf::quiet(SystemClock.now())).await?;
     let promises = promises::check(&people, &mut memories).await?;
@@ -143,7 +155,7 @@ async fn with_shop(
 /// Says now and then how many orders were placed.
 async fn tell(mut count: watch::Receiver<u32>, progress: &Progress) {
     loop {
-        tokio::time::sleep(Duration::from_secs(10)).await;
+        tokio::time::sleep(TOLD_EVERY).await;
         let now = *count.borrow_and_update();
         if count.has_changed().is_err() {
             return;
@@ -153,16 +165,28 @@ async fn tell(mut count: watch::Receiver<u32>, progress: &Progress) {
 }
 
 /// Waits until there is nothing to do, several times in a row; how long it took, or what is left.
-async fn quiet(books: &Books) -> Result<Result<Duration, i64>, StartError> {
-    let (started, mut in_a_row) = (Instant::now(), 0);
+async fn quiet(
+    books: &Books,
+    people: &People,
+    orders_end: bool,
+    progress: &Progress,
+) -> Result<Result<Duration, String>, StartError> {
+    let (started, mut in_a_row, mut said) = (Instant::now(), 0, Duration::ZERO);
     loop {
         let open = crate::audit::open_work(books).await?;
-        in_a_row = if open == 0 { in_a_row + 1 } else { 0 };
+        let unpaid = if orders_end { people.unpaid().await? } else { 0 };
+        let is_quiet = open.is_none() && unpaid == 0;
+        in_a_row = if is_quiet { in_a_row + 1 } else { 0 };
         if in_a_row >= QUIET {
             return Ok(Ok(started.elapsed()));
         }
+        let left = format!("{open}, {unpaid} unpaid orders");
         if started.elapsed() > PATIENCE {
-            return Ok(Err(open));
+            return Ok(Err(left));
+        }
+        if started.elapsed() - said > TOLD_EVERY {
+            said = started.elapsed();
+            progress.say(&format!("still to do: {left}"));
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }

@@ -80,6 +80,16 @@ impl People {
     }
 }
 
+impl People {
+    /// How many orders wait for their money.
+    pub(super) async fn unpaid(&self) -> Result<i64, String> {
+        let path = "/api/orders?as=admin&status=confirmed&limit=1";
+        let answer = self.admin.call("GET", path, None, "").await?;
+        let total = answer.number("/pagination/total");
+        total.ok_or_else(|| format!("orders cannot be counted: {}", answer.body))
+    }
+}
+
 impl Person {
     fn known(gateway: &Http, email: &str) -> Self {
         Self {

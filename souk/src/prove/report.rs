@@ -14,7 +14,7 @@ pub(super) struct Report {
     pub(super) struck: BTreeMap<String, u32>,
     pub(super) endings: BTreeMap<&'static str, u32>,
     /// Whether all work was done within the time that there is for it.
-    pub(super) quiet: Result<Duration, i64>,
+    pub(super) quiet: Result<Duration, String>,
     pub(super) bought_for: Duration,
     pub(super) audit: Audit,
     pub(super) promises: Vec<Line>,
@@ -86,7 +86,7 @@ impl Report {
         lines.push(match &self.quiet {
             Ok(after) => format!("All work was done {} s after the last order.", after.as_secs()),
             Err(open) => {
-                format!("WORK WAS LEFT OVER: {open} sagas, events, webhooks and calls are not done.")
+                format!("WORK WAS LEFT OVER: {open}.")
             }
         });
         lines.push(String::new());

@@ -48,6 +48,7 @@ impl Shop {
     pub(super) async fn start(
         folder: &Path,
         pg_bin: Option<PathBuf>,
+        payment_window: Duration,
         shared: &Shared,
     ) -> Result<Self, StartError> {
         let postgres = PrivateServer::start(ServerOptions {
@@ -84,7 +85,7 @@ impl Shop {
             settings: Vec::new(),
             children: HashMap::new(),
         };
-        shop.settings = shop.settings_with(&webhooks);
+        shop.settings = shop.settings_with(&webhooks, payment_window);
         for part in PROCESSES {
             shop.spawn(part)?;
         }
@@ -99,7 +100,7 @@ impl Shop {
         Http::new(format!("http://127.0.0.1:{}", self.base + offset(part)))
     }
 
-    fn settings_with(&self, webhooks: &str) -> Vec<(String, String)> {
+    fn settings_with(&self, webhooks: &str, payment_window: Duration) -> Vec<(String, String)> {
         let link = |link: Link| {
             let port = self.links.get(&link).map_or(0, |proxy| proxy.port);
             format!("http://127.0.0.1:{port}")
@@ -122,8 +123,8 @@ impl Shop {
             ("METRICS_ADDR", format!("127.0.0.1:{}", self.base + 10)),
             ("RATE_LIMIT", "off".to_owned()),
             ("MAX_OPEN_ORDERS", "0".to_owned()),
-            // Unpaid orders expire while the others are placed; a lost webhook is found soon.
-            ("PAYMENT_WINDOW_SECONDS", "60".to_owned()),
+            ("PAYMENT_WINDOW_SECONDS", payment_window.as_secs().to_string()),
+            // A lost webhook is found soon.
             ("PAYMENT_RECHECK_SECONDS", "5".to_owned()),
             ("LOG_FILTER", "warn".to_owned()),
         ]

@@ -29,7 +29,7 @@ pub async fn settle(databases: &Databases) {
         let open = souk::audit::open_work(&books)
             .await
             .expect("databases that answer");
-        quiet.set(if open == 0 { quiet.get() + 1 } else { 0 });
+        quiet.set(if open.is_none() { quiet.get() + 1 } else { 0 });
         (quiet.get() >= 3).then_some(())
     })
     .await;
