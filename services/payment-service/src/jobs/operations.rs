@@ -10,8 +10,9 @@ use crate::ops::resolve::resolve;
 use crate::store::operations;
 use crate::{AppState, NAME};
 
-/// Operations claimed at once; they are asked for one after the other, so as not to press a provider that ails.
-const BATCH: i64 = 16;
+/// Operations claimed at once; they are asked for one after the other, so as not to press a provider that ails. Few:
+/// those of a killed worker wait as long as all of them may take.
+const BATCH: i64 = 4;
 /// How often to look where nobody nudges.
 const POLL: Duration = Duration::from_secs(2);
 /// An operation that is older, and has no outcome yet, is counted in `payment_operations_overdue`.

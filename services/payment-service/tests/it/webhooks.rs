@@ -288,3 +288,34 @@ async fn lost_webhooks_are_made_good_by_reading() {
     );
     payment_service::jobs::prune::run_due(&shop.app).await.unwrap();
 }
+
+// PAY-7: as long as a saga's lease (SAG-7), and no longer.
+#[tokio::test]
+async fn what_a_killed_worker_was_at_is_taken_up_within_twenty_seconds() {
+    let shop = Payments::start().await;
+    let intent = shop.ordered(81, 1_000).await.payment_intent_id;
+    shop.pay(&intent, "pm_card_visa").await;
+    let paid = shop.event("payment_intent.succeeded").await;
+    shop.deliver(&paid).await;
+
+    let mut lock = pg::begin(&shop.db.pool).await.unwrap();
+    sqlx::query("select id from payments for update")
+        .fetch_all(&mut *lock)
+        .await
+        .unwrap();
+    let worker = payment_service::jobs::webhooks::run_due(&shop.app);
+    let killed = tokio::time::timeout(std::time::Duration::from_millis(300), worker).await;
+    assert!(killed.is_err(), "it waits for the payment, and dies waiting");
+    lock.rollback().await.unwrap();
+
+    assert_eq!(
+        payment_service::jobs::webhooks::run_due(&shop.app).await.unwrap(),
+        0
+    );
+    shop.clock.advance(std::time::Duration::from_secs(20));
+    assert_eq!(
+        payment_service::jobs::webhooks::run_due(&shop.app).await.unwrap(),
+        1
+    );
+    assert_eq!(shop.status(81).await, "succeeded");
+}
