@@ -1,6 +1,6 @@
 # The index of what can be done here; each target is one script or one cargo command.
 .DEFAULT_GOAL := help
-.PHONY: help up test migrate bench sql fmt lint
+.PHONY: help up test prove migrate bench sql fmt lint
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -10,6 +10,9 @@ up: ## start the whole shop; ARGS="..." is handed on
 
 test: ## format, lints and every test, from a fresh clone
 	scripts/test.sh
+
+prove: ## kill and disturb a shop while it sells, and check its books; ARGS="--orders 1000 --kills 100 --seed 1"
+	scripts/prove.sh $(ARGS)
 
 migrate: ## bring the databases up to date
 	scripts/migrate.sh

@@ -14,6 +14,7 @@ mod jobs;
 mod logs;
 mod mails;
 mod outages;
+mod prove;
 mod race;
 mod readme;
 mod sagas;
