@@ -155,11 +155,17 @@ async fn with_shop(
 /// Says now and then how many orders were placed.
 async fn tell(mut count: watch::Receiver<u32>, progress: &Progress) {
     loop {
-        tokio::time::sleep(TOLD_EVERY).await;
-        let now = *count.borrow_and_update();
-        if count.has_changed().is_err() {
-            return;
+        let again = tokio::time::sleep(TOLD_EVERY);
+        tokio::pin!(again);
+        loop {
+            tokio::select! {
+                () = &mut again => break,
+                changed = count.changed() => if changed.is_err() {
+                    return;
+                },
+            }
         }
+        let now = *count.borrow_and_update();
         progress.say(&format!("{now} orders placed"));
     }
 }

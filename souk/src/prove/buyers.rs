@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -11,10 +12,13 @@ use super::faults::AHEAD;
 use super::people::{PAUSE, People, Person};
 use super::plan::{Ending, Script};
 
-/// Buyers at a time.
-const AT_ONCE: u32 = 14;
-/// How often somebody looks whether an order got where it should, before doing something else; the end is checked.
-const LOOKS: u32 = 100;
+/// Buyers at a time: most of them wait for what was struck to recover.
+const AT_ONCE: u32 = 40;
+/// How often somebody looks whether an order got where it should, each time a little later, before doing something
+/// else; the end is checked.
+const LOOKS: u32 = 25;
+/// How much later each look is.
+const PATIENT: Duration = Duration::from_millis(100);
 /// How often a card is tried while Stripe does not answer.
 const TRIES: u32 = 100;
 
@@ -174,7 +178,7 @@ pub(super) async fn place(buyer: &Person, memory: &mut Memory) -> Result<(), Str
 /// Looks at the order until it is in one of these states; returns the state in which it was last seen.
 async fn until(buyer: &Person, order: i64, states: &[&str]) -> Result<String, String> {
     let mut seen = String::new();
-    for _ in 0..LOOKS {
+    for look in 1..=LOOKS {
         let answer = buyer
             .call("GET", &format!("/api/orders/{order}"), None, "")
             .await?;
@@ -182,7 +186,7 @@ async fn until(buyer: &Person, order: i64, states: &[&str]) -> Result<String, St
         if states.contains(&seen.as_str()) {
             break;
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(PATIENT * look).await;
     }
     Ok(seen)
 }

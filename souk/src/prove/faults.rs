@@ -17,7 +17,7 @@ pub(super) const AHEAD: u32 = 16;
 pub(super) struct Struck {
     /// How often each kind fell.
     pub(super) by_kind: BTreeMap<String, u32>,
-    /// Times at which a process had ended by itself.
+    /// The shop, struck.
     pub(super) shop: Shop,
 }
 

@@ -226,7 +226,7 @@ impl Shop {
 
     /// Ends everything.
     pub(super) async fn stop(mut self) -> Result<(), StartError> {
-        for (_, child) in &mut self.children {
+        for child in self.children.values_mut() {
             child.kill().await?;
         }
         Ok(self.postgres.stop().await?)
