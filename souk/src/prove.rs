@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use runtime::{Settings, Shared, StartError, telemetry};
+use runtime::{Settings, Shared, StartError, shutdown_signal, telemetry};
 use tokio::sync::watch;
 use types::{Clock as _, SystemClock};
 
@@ -53,7 +53,11 @@ pub async fn run(args: ProveArgs) -> ExitCode {
         Some(folder) => folder.clone(),
         None => std::env::temp_dir().join(format!("souk-prove-{}", std::process::id())),
     };
-    let outcome = prove(&args, &folder).await;
+    // Dropped, it takes its processes with it.
+    let outcome = tokio::select! {
+        outcome = prove(&args, &folder) => outcome,
+        _ = shutdown_signal() => Err("it was told to stop".into()),
+    };
     let is_proved = matches!(&outcome, Ok(report) if report.holds());
     if args.keep.is_none() && is_proved {
         drop(std::fs::remove_dir_all(&folder));
