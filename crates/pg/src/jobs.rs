@@ -32,4 +32,4 @@ pub use handler::{Failure, Handler, Retry};
 pub use queues::{Queues, Settings};
 pub use schedule::{Every, Schedule, tick};
 pub use types::{BadState, Job, NewJob, Priority, State, Wanted};
-pub use views::{Depth, Filter, Requeued, View, depths, discard, find, list, prune, requeue};
+pub use views::{Depth, Filter, Requeued, View, depths, discard, find, list, open, prune, requeue};

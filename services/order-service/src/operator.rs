@@ -68,12 +68,13 @@ pub async fn orders(
     audit::orders(pool, after, settled_before, limit).await
 }
 
-/// How much is still to be done: sagas to run and events to hand over.
+/// How much is still to be done: sagas to run, jobs, and events to hand over.
 ///
 /// # Errors
 /// The database did not answer.
 pub async fn open_work(pool: &PgPool) -> Result<i64, OrderError> {
     let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
     let lag = pg::outbox::lag(pool).await.map_err(fault("count events"))?;
-    Ok(lag.waiting + audit::running(&mut conn).await?)
+    let jobs = pg::jobs::open(&mut conn).await.map_err(fault("count jobs"))?;
+    Ok(lag.waiting + jobs + audit::running(&mut conn).await?)
 }

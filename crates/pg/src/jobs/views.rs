@@ -254,6 +254,16 @@ pub async fn discard(conn: &mut PgConnection, id: i64) -> Result<bool, sqlx::Err
     Ok(gone.rows_affected() == 1)
 }
 
+/// How many jobs are still to be done, those that wait for a later time among them.
+///
+/// # Errors
+/// The database did not answer.
+pub async fn open(conn: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"select count(*) as "count!" from job where state in ('waiting', 'running')"#)
+        .fetch_one(conn)
+        .await
+}
+
 /// What each queue that holds any job holds.
 ///
 /// # Errors
