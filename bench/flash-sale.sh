@@ -4,7 +4,8 @@
 set -euo pipefail
 . bench/lib/shop.sh
 
-cargo build -q --release --locked -p product-service --example holds >&2
+# With souk, so that its dependencies are built with the features that they have already.
+cargo build -q --release --locked -p souk -p product-service --example holds >&2
 hold_step() { target/release/examples/holds "postgres://product_service@localhost/product_service?host=$socket" "$one" "$clients" "$seconds"; }
 
 start_shop
