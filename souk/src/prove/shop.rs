@@ -120,6 +120,7 @@ impl Shop {
             ("SANDBOX_WEBHOOK_URL", webhooks.to_owned()),
             ("SANDBOX_DATA_FILE", file("stripe.jsonl")),
             ("IMAGE_DIR", file("images")),
+            ("MAIL_URL", format!("file:{}", file("mail"))),
             ("METRICS_ADDR", format!("127.0.0.1:{}", self.base + 10)),
             ("RATE_LIMIT", "off".to_owned()),
             ("MAX_OPEN_ORDERS", "0".to_owned()),
