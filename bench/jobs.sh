@@ -16,7 +16,7 @@ for tool in redis-server node npm; do
 done
 pg_bin=${PG_BIN:-$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)}
 export SQLX_OFFLINE=true
-cargo build -q --locked --profile "$profile" -p pg --example jobs >&2
+cargo build -q --locked --profile "$profile" -p souk -p pg --example jobs >&2
 ours=target/$([ "$profile" = dev ] && echo debug || echo "$profile")/examples/jobs
 
 data=$(mktemp -d)
