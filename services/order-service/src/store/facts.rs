@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use types::OrderId;
 
 use super::fault;
+use crate::domain::{Refusal, Status};
 use crate::error::OrderError;
 
 /// Payment statuses that any news may follow.
@@ -60,18 +61,38 @@ pub async fn note(
     Ok(())
 }
 
-/// Whether the order's money has arrived, in full and in its currency.
-pub async fn is_paid(conn: &mut PgConnection, id: OrderId) -> Result<bool, OrderError> {
-    sqlx::query_scalar!(
+/// Where an order stands with its money.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its status.
+    pub status: Status,
+    /// What the payment is.
+    pub payment_status: String,
+    /// Whether its money has arrived, in full and in its currency.
+    pub paid: bool,
+}
+
+/// Where the order stands with its money.
+#[tracing::instrument(name = "db.facts.standing", skip_all, fields(order.id = %id))]
+pub async fn standing(conn: &mut PgConnection, id: OrderId) -> Result<Standing, OrderError> {
+    let row = sqlx::query!(
         r#"
-        select exists (
-            select from payment_facts f join orders o on o.id = f.order_id
-             where f.order_id = $1 and f.fact = 'succeeded'
-               and f.amount_minor = o.total_minor and f.currency = o.currency) as "paid!"
+        select o.status, o.payment_status,
+               exists (select from payment_facts f
+                        where f.order_id = o.id and f.fact = 'succeeded'
+                          and f.amount_minor = o.total_minor and f.currency = o.currency) as "paid!"
+          from orders o
+         where o.id = $1
         "#,
         id.get(),
     )
-    .fetch_one(conn)
+    .fetch_optional(conn)
     .await
-    .map_err(fault("read what was paid"))
+    .map_err(fault("read what was paid"))?
+    .ok_or(Refusal::NotFound(id))?;
+    Ok(Standing {
+        status: row.status.parse().map_err(|_| OrderError::Corrupt("status"))?,
+        payment_status: row.payment_status,
+        paid: row.paid,
+    })
 }

@@ -9,7 +9,7 @@ use super::{Checkout, CheckoutState};
 use crate::domain::Status;
 use crate::error::OrderError;
 use crate::sagas::{step_error, unknown};
-use crate::store::{facts, fault, orders};
+use crate::store::{facts, fault};
 
 /// How long money that payment-service speaks of may be on its way to us as a fact, before we ask again.
 const NEWS: Duration = Duration::from_secs(5);
@@ -56,11 +56,9 @@ enum Look {
 
 async fn look(saga: &Checkout, s: &CheckoutState) -> Result<Look, OrderError> {
     let mut conn = saga.db.acquire().await.map_err(fault("reach the database"))?;
-    let order = orders::get(&mut conn, s.order_id).await?;
-    if facts::is_paid(&mut conn, s.order_id).await? {
-        return Ok(Look::Paid);
-    }
+    let order = facts::standing(&mut conn, s.order_id).await?;
     Ok(match (order.status, order.payment_status.as_str()) {
+        _ if order.paid => Look::Paid,
         (Status::Cancelled, _) => Look::Cancelled,
         (_, "refunded") => Look::SentBack,
         (_, "mismatch" | "partially_refunded") => Look::Mismatched,
