@@ -251,7 +251,7 @@ mod tests {
         }
     }
 
-    // MON-5
+    // MON-1, MON-5
     #[test]
     fn arithmetic_never_wraps_and_never_mixes_currencies() {
         let most = Money::from_minor(i64::MAX, Currency::USD);
