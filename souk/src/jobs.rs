@@ -5,13 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use order_service::operator::jobs::{self as operator, State};
-use pg::PgSettings;
-use runtime::{Settings, StartError, telemetry};
-use sqlx::PgPool;
+use runtime::{StartError, telemetry};
 use types::SystemClock;
 
-use crate::term;
-use crate::up::data;
+use crate::{orders, term};
 
 mod text;
 
@@ -75,7 +72,7 @@ pub async fn run(args: JobsArgs) -> ExitCode {
 }
 
 async fn answer(args: JobsArgs) -> Result<String, StartError> {
-    let pool = orders(args.folder).await?;
+    let pool = orders::connect(args.folder, "souk-jobs").await?;
     Ok(match args.command {
         JobsCommand::List { state, queue, limit } => {
             let which = (state, queue.as_deref());
@@ -89,25 +86,4 @@ async fn answer(args: JobsArgs) -> Result<String, StartError> {
             format!("job {id} is gone")
         }
     })
-}
-
-async fn orders(dir: Option<PathBuf>) -> Result<PgPool, StartError> {
-    let url = match dir {
-        Some(dir) => data::running_url(&dir, data::ORDER)?,
-        None => {
-            let mut settings = Settings::from_env();
-            let url = settings.required(
-                "ORDER_DATABASE_URL",
-                "name order-service's Postgres database, or give --data",
-            );
-            settings.finish()?;
-            url
-        }
-    };
-    let settings = PgSettings {
-        max_connections: 1,
-        ..PgSettings::new(url, "souk-jobs")
-    };
-    let pool = pg::connect(&settings).await;
-    pool.map_err(|error| format!("order-service's database cannot be reached: {error}").into())
 }

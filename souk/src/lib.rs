@@ -8,6 +8,7 @@ pub mod cli;
 pub mod demo;
 pub mod jobs;
 pub mod migrate;
+mod orders;
 pub mod prove;
 pub mod run;
 pub mod saga;

@@ -6,13 +6,10 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use order_service::operator::sagas::{self, Intervention, Status, Which};
-use pg::PgSettings;
-use runtime::{Settings, StartError, telemetry};
-use sqlx::PgPool;
+use runtime::{StartError, telemetry};
 use types::SystemClock;
 
-use crate::term;
-use crate::up::data;
+use crate::{orders, term};
 
 mod text;
 
@@ -86,7 +83,7 @@ pub async fn run(args: SagaArgs) -> ExitCode {
 }
 
 async fn answer(args: SagaArgs) -> Result<String, StartError> {
-    let pool = orders(args.data).await?;
+    let pool = orders::connect(args.data, "souk-saga").await?;
     let (what, asked) = match args.command {
         SagaCommand::List {
             state,
@@ -110,25 +107,4 @@ async fn answer(args: SagaArgs) -> Result<String, StartError> {
     };
     let saga = sagas::intervene(&pool, &SystemClock, asked.id, what, &asked.reason).await?;
     Ok(text::headline(&saga.saga))
-}
-
-async fn orders(dir: Option<PathBuf>) -> Result<PgPool, StartError> {
-    let url = match dir {
-        Some(dir) => data::running_url(&dir, data::ORDER)?,
-        None => {
-            let mut settings = Settings::from_env();
-            let url = settings.required(
-                "ORDER_DATABASE_URL",
-                "name order-service's Postgres database, or give --data",
-            );
-            settings.finish()?;
-            url
-        }
-    };
-    let settings = PgSettings {
-        max_connections: 1,
-        ..PgSettings::new(url, "souk-saga")
-    };
-    let pool = pg::connect(&settings).await;
-    pool.map_err(|error| format!("order-service's database cannot be reached: {error}").into())
 }
