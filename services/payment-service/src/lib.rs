@@ -83,6 +83,14 @@ pub struct AppState {
 }
 
 impl AppState {
+    /// Has the operations looked at if what was seen of `payment` may have begun one: a payment that is cancelled may
+    /// have an intent to cancel. To look after each payment would cost every order two statements.
+    pub(crate) fn nudge_operations(&self, payment: &domain::Payment) {
+        if payment.status == domain::Status::Cancelled {
+            self.operations.notify_one();
+        }
+    }
+
     /// Connects, and puts together what everything here works with.
     ///
     /// # Errors

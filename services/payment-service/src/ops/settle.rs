@@ -33,7 +33,7 @@ pub(crate) async fn settle(
         .await
         .map_err(fault("commit what the provider answered"))?;
     app.relay.nudge();
-    app.operations.notify_one();
+    app.nudge_operations(&payment);
     Ok(payment)
 }
 

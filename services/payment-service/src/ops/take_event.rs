@@ -64,12 +64,13 @@ pub async fn take_event(app: &AppState, stored: &Stored) -> Result<(), PaymentEr
     if !webhooks::finish(&mut tx, stored.id).await? {
         return Ok(());
     }
-    if let Some(order) = order {
-        observe(&mut tx, order, &seen, app.clock.now()).await?;
-    }
+    let payment = match order {
+        Some(order) => Some(observe(&mut tx, order, &seen, app.clock.now()).await?),
+        None => None,
+    };
     tx.commit().await.map_err(fault("commit the event's effect"))?;
     app.relay.nudge();
-    app.operations.notify_one();
+    payment.iter().for_each(|payment| app.nudge_operations(payment));
     Ok(())
 }
 
