@@ -11,7 +11,8 @@ use wire::code;
 use wire::payments as dto;
 
 use crate::AppState;
-use crate::store::webhooks::{self, NewEvent};
+use crate::ops::take_event::says_something;
+use crate::store::webhooks::{self, Fate, NewEvent};
 use crate::stripe::Event;
 
 /// The largest event, in bytes.
@@ -57,19 +58,25 @@ pub(super) async fn receive_webhook(
     let unreadable = || Problem::new(code::MALFORMED).detail("That is not an event.");
     let payload = std::str::from_utf8(&body).map_err(|_| unreadable())?;
     let event: Event = serde_json::from_str(payload).map_err(|_| unreadable())?;
-    let ours = is_ours(&app, &event);
+    let fate = if !is_ours(&app, &event) {
+        Fate::Ignored
+    } else if says_something(&event.kind) {
+        Fate::Due
+    } else {
+        Fate::Kept
+    };
     let new = NewEvent {
         event_id: &event.id,
         kind: &event.kind,
         payload,
-        ours,
+        fate,
     };
     // Whatever keeps us from storing it, the provider must send it again.
     let stored = webhooks::insert(&app.db, new, now).await;
     let first = stored.map_err(|error| Problem::unavailable(error, Duration::from_secs(5)))?;
     metrics::counter!("webhooks_received_total", "service" => crate::NAME, "repeated" => if first { "no" } else { "yes" })
         .increment(1);
-    if ours {
+    if fate == Fate::Due {
         app.webhooks.notify_one();
     }
     Ok(Json(dto::WebhookReceived { received: true }))

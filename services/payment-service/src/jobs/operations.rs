@@ -17,10 +17,16 @@ const BATCH: i64 = 4;
 const POLL: Duration = Duration::from_secs(2);
 /// An operation that is older, and has no outcome yet, is counted in `payment_operations_overdue`.
 const OVERDUE: Duration = Duration::from_secs(15 * 60);
+/// How often they are counted.
+const COUNT: Duration = Duration::from_secs(15);
 
 /// Works until `stop`.
 pub async fn work(app: AppState, stop: CancellationToken) {
-    forever("operations", stop, &app.operations, POLL, || run_due(&app)).await;
+    let counting = count(&app, &stop);
+    let working = forever("operations", stop.clone(), &app.operations, POLL, || {
+        run_due(&app)
+    });
+    tokio::join!(counting, working);
 }
 
 /// Resolves one batch of what is due; returns how many operations were looked at.
@@ -36,8 +42,22 @@ pub async fn run_due(app: &AppState) -> Result<usize, PaymentError> {
             tracing::warn!(operation = operation.key, %error, "an operation was looked into");
         }
     }
-    let overdue = operations::overdue(&app.db, now - OVERDUE).await?;
-    let overdue = u32::try_from(overdue).unwrap_or(u32::MAX);
-    metrics::gauge!("payment_operations_overdue", "service" => NAME).set(f64::from(overdue));
     Ok(claimed.len())
+}
+
+/// Counts what is overdue, now and then.
+async fn count(app: &AppState, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        match operations::overdue(&app.db, app.clock.now() - OVERDUE).await {
+            Ok(overdue) => {
+                let overdue = u32::try_from(overdue).unwrap_or(u32::MAX);
+                metrics::gauge!("payment_operations_overdue", "service" => NAME).set(f64::from(overdue));
+            }
+            Err(error) => tracing::warn!(%error, "overdue operations could not be counted; trying again"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(COUNT) => {}
+        }
+    }
 }

@@ -25,6 +25,14 @@ enum Subject {
     Other,
 }
 
+/// Whether events of this kind have to be worked off. Of a new intent nothing needs to be learnt: whoever made it has
+/// written down that it is being made, and finds out.
+#[must_use]
+pub fn says_something(kind: &str) -> bool {
+    let ours = ["payment_intent.", "refund.", "charge.refund", "charge.dispute."];
+    kind != "payment_intent.created" && ours.iter().any(|prefix| kind.starts_with(prefix))
+}
+
 /// Takes the event in, once: its effect and the mark on its row share a transaction (PAY-8).
 ///
 /// # Errors

@@ -34,14 +34,34 @@ pub struct NewEvent<'a> {
     pub kind: &'a str,
     /// The event as it was signed; JSON.
     pub payload: &'a str,
-    /// Whether it is ours to act on; otherwise it is kept and nothing more.
-    pub ours: bool,
+    /// What becomes of it once it is stored.
+    pub fate: Fate,
+}
+
+/// What becomes of an event once it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is worked off.
+    Due,
+    /// It says nothing that has to be acted on: storing it was all.
+    Kept,
+    /// It is not ours to act on.
+    Ignored,
+}
+
+impl Fate {
+    const fn state(self) -> &'static str {
+        match self {
+            Self::Due => "received",
+            Self::Kept => "processed",
+            Self::Ignored => "ignored",
+        }
+    }
 }
 
 /// Stores an event; false if it was stored before.
 #[tracing::instrument(name = "db.webhooks.insert", skip_all, fields(event.type = event.kind))]
 pub async fn insert(pool: &PgPool, event: NewEvent<'_>, at: OffsetDateTime) -> Result<bool, PaymentError> {
-    let state = if event.ours { "received" } else { "ignored" };
     let written = sqlx::query!(
         r#"
         insert into webhook_events (provider_event_id, type, payload, state, next_at, received_at)
@@ -51,7 +71,7 @@ pub async fn insert(pool: &PgPool, event: NewEvent<'_>, at: OffsetDateTime) -> R
         event.event_id,
         event.kind,
         event.payload,
-        state,
+        event.fate.state(),
         at,
     )
     .execute(pool)
