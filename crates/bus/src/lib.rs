@@ -6,5 +6,5 @@ mod publish;
 mod relay;
 
 pub use inbox::{Delivered, Handler, inbox_server};
-pub use publish::{Topic, publish};
+pub use publish::{News, Topic, publish, publish_all};
 pub use relay::Relay;

@@ -29,6 +29,32 @@ pub struct Scope<'a> {
     pub body_hash: &'a [u8],
 }
 
+/// A [`Scope`] of one's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Who asks, such as `user:17`.
+    pub principal: String,
+    /// Method and route, such as `POST /api/v1/orders`.
+    pub route: &'static str,
+    /// The header's value.
+    pub key: String,
+    /// The hash of the canonical body.
+    pub body_hash: Vec<u8>,
+}
+
+impl Key {
+    /// Which request it is.
+    #[must_use]
+    pub fn scope(&self) -> Scope<'_> {
+        Scope {
+            principal: &self.principal,
+            route: self.route,
+            key: &self.key,
+            body_hash: &self.body_hash,
+        }
+    }
+}
+
 /// An answer that can be given again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredAnswer {

@@ -5,6 +5,7 @@
 //! Knows no service. Time is always a parameter, so that tests can move it.
 
 pub mod audit;
+pub mod fold;
 pub mod idempotency;
 pub mod inbox;
 pub mod jobs;

@@ -104,47 +104,101 @@ impl Lag {
 ///
 /// # Errors
 /// The database did not answer.
-#[tracing::instrument(name = "db.outbox.publish", skip_all, fields(event.type = event.event_type))]
 pub async fn publish(
     conn: &mut PgConnection,
     event: NewEvent<'_>,
     subscribers: &[&str],
 ) -> Result<Published, sqlx::Error> {
-    let event_id = event_id_at(event.occurred_at);
+    let published = publish_all(conn, vec![event], subscribers).await?;
+    published.into_iter().next().ok_or(sqlx::Error::RowNotFound)
+}
+
+/// [`publish`] for many, in one round trip too. No two of them are about the same aggregate.
+///
+/// # Errors
+/// The database did not answer.
+#[tracing::instrument(name = "db.outbox.publish", skip_all, fields(events = events.len()))]
+pub async fn publish_all(
+    conn: &mut PgConnection,
+    mut events: Vec<NewEvent<'_>>,
+    subscribers: &[&str],
+) -> Result<Vec<Published>, sqlx::Error> {
+    events.sort_by(|a, b| (a.aggregate, a.aggregate_id).cmp(&(b.aggregate, b.aggregate_id)));
     let subscribers: Vec<String> = subscribers.iter().map(|&s| s.to_owned()).collect();
-    let sequence = sqlx::query_scalar!(
+    let mut rows = Columns::default();
+    for event in events {
+        rows.event_id.push(event_id_at(event.occurred_at));
+        rows.event_type.push(event.event_type.to_owned());
+        rows.aggregate.push(event.aggregate.to_owned());
+        rows.aggregate_id.push(event.aggregate_id);
+        rows.payload.push(event.payload);
+        rows.occurred_at.push(event.occurred_at);
+        rows.actor.push(event.actor.to_owned());
+        rows.trace.push(event.trace.to_owned());
+        rows.causation.push(event.causation.map(str::to_owned));
+    }
+    let written = sqlx::query!(
         r#"
-        with numbered as (
+        with given as (
+            select *
+              from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::jsonb[], $6::timestamptz[], $7::text[],
+                          $8::text[], $9::text[]) with ordinality
+                   as given (event_id, type, aggregate, aggregate_id, payload, occurred_at, actor, trace, causation, turn)
+        ), numbered as (
             insert into outbox_sequences as s (aggregate, aggregate_id, last)
-            values ($3, $4, 1)
+            select aggregate, aggregate_id, 1 from given order by turn
                 on conflict on constraint outbox_sequences_pkey do update set last = s.last + 1
-            returning last
+            returning aggregate, aggregate_id, last
         ), written as (
             insert into outbox (event_id, type, aggregate, aggregate_id, sequence, payload,
                                 occurred_at, actor, trace, causation)
-            select $1, $2, $3, $4, last, $5, $6, $7, $8, $9 from numbered
-            returning id, sequence
+            select g.event_id, g.type, g.aggregate, g.aggregate_id, n.last, g.payload,
+                   g.occurred_at, g.actor, g.trace, g.causation
+              from given g
+              join numbered n on n.aggregate = g.aggregate and n.aggregate_id = g.aggregate_id
+             order by g.turn
+            returning id, event_id, aggregate, aggregate_id, sequence, occurred_at
         ), queued as (
             insert into outbox_deliveries (outbox_id, subscriber, aggregate, aggregate_id, sequence, next_at)
-            select written.id, subscriber, $3, $4, written.sequence, $6
-              from written, unnest($10::text[]) as subscriber
+            select w.id, subscriber, w.aggregate, w.aggregate_id, w.sequence, w.occurred_at
+              from written w, unnest($10::text[]) as subscriber
         )
-        select sequence as "sequence!" from written
+        select event_id, sequence from written
         "#,
-        event_id,
-        event.event_type,
-        event.aggregate,
-        event.aggregate_id,
-        event.payload,
-        event.occurred_at,
-        event.actor,
-        event.trace,
-        event.causation,
+        &rows.event_id,
+        &rows.event_type,
+        &rows.aggregate,
+        &rows.aggregate_id,
+        &rows.payload,
+        &rows.occurred_at,
+        &rows.actor,
+        &rows.trace,
+        &rows.causation as &[Option<String>],
         &subscribers,
     )
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(Published { event_id, sequence })
+    Ok(written
+        .into_iter()
+        .map(|row| Published {
+            event_id: row.event_id,
+            sequence: row.sequence,
+        })
+        .collect())
+}
+
+/// What `unnest` takes.
+#[derive(Default)]
+struct Columns {
+    event_id: Vec<Uuid>,
+    event_type: Vec<String>,
+    aggregate: Vec<String>,
+    aggregate_id: Vec<i64>,
+    payload: Vec<Value>,
+    occurred_at: Vec<OffsetDateTime>,
+    actor: Vec<String>,
+    trace: Vec<String>,
+    causation: Vec<Option<String>>,
 }
 
 /// Takes up to `limit` deliveries that are due and holds them until `now + lease`.

@@ -15,6 +15,7 @@ use crate::fault::{Fault, FaultPoint, Moment};
 use crate::machine::{self, Answer, Command, Event, Position, after};
 use crate::outcome::{Outcome, Status};
 use crate::plan::{Direction, Place};
+use crate::store::save::Save;
 use crate::store::{self, Entry, Held};
 
 /// Who waits for the outcome of an inline drive.
@@ -178,7 +179,12 @@ impl<S: Saga> Engine<S> {
             self.fault(place, Moment::AfterPersist)?;
             return Ok(next);
         }
-        let saved = store::save(&self.pool, &self.plan, held, lease, now).await?;
+        let save = Save {
+            held: held.clone(),
+            lease,
+            at: now,
+        };
+        let saved = self.saves.ask(save).await?;
         held.unwritten.clear();
         held.wakes = saved.wakes;
         self.fault(place, Moment::AfterPersist)?;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pg::fold::Fold;
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
@@ -16,11 +17,13 @@ use crate::definition::Saga;
 use crate::driver::{Asker, Patience};
 use crate::error::SagaError;
 use crate::fault::FaultHook;
-use crate::machine::{Run, after};
+use crate::machine::after;
 use crate::older::Older;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
-use crate::store::{self, Definition, Held, Lease, NewSaga};
+use crate::store::insert::NewSaga;
+use crate::store::save::Saves;
+use crate::store::{self, Definition, Held, Lease};
 use crate::view::{self, View};
 
 /// How an engine works. All engines of one database share the same lease.
@@ -58,6 +61,8 @@ pub struct Engine<S: Saga> {
     pub(crate) saga: Arc<S>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) pool: PgPool,
+    /// Writes down what attempts led to.
+    pub(crate) saves: Fold<Saves>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Arc<EngineSettings>,
     pub(crate) faults: Option<Arc<dyn FaultHook>>,
@@ -108,6 +113,7 @@ impl<S: Saga> Clone for Engine<S> {
             saga: Arc::clone(&self.saga),
             plan: Arc::clone(&self.plan),
             pool: self.pool.clone(),
+            saves: self.saves.clone(),
             clock: Arc::clone(&self.clock),
             settings: Arc::clone(&self.settings),
             faults: self.faults.clone(),
@@ -140,12 +146,20 @@ impl<S: Saga> Engine<S> {
         tracker: TaskTracker,
         settings: EngineSettings,
     ) -> Self {
+        let plan = Arc::new(Plan::of::<S::Step>());
         let drives = TaskTracker::new();
         // Only a closed tracker can be waited for; it takes new tasks all the same.
         drives.close();
         Self {
             saga: Arc::new(saga),
-            plan: Arc::new(Plan::of::<S::Step>()),
+            saves: Fold::new(
+                Saves {
+                    pool: pool.clone(),
+                    plan: Arc::clone(&plan),
+                },
+                tracker.clone(),
+            ),
+            plan,
             pool,
             clock,
             settings: Arc::new(settings),
@@ -182,15 +196,30 @@ impl<S: Saga> Engine<S> {
         state: S::State,
         trace: Option<String>,
     ) -> Result<Started<S>, SagaError> {
-        let now = self.clock.now();
-        let held = self
-            .insert(conn, subject_id, &state, trace, Some(self.lease(now)), now)
-            .await?;
-        let held = held.ok_or(SagaError::AlreadyStarted {
+        let started = self.start_all(conn, vec![(subject_id, state, trace)]).await?;
+        let already = SagaError::AlreadyStarted {
             name: S::NAME,
             subject_id,
-        })?;
-        Ok(Started { held, state })
+        };
+        started.into_iter().next().flatten().ok_or(already)
+    }
+
+    /// [`start`](Self::start) for many subjects, no two of them the same, in one statement. `None` for each that has one
+    /// already; in the order of `new`.
+    ///
+    /// # Errors
+    /// The database did not answer, or a state is not JSON.
+    pub async fn start_all(
+        &self,
+        conn: &mut PgConnection,
+        new: Vec<(i64, S::State, Option<String>)>,
+    ) -> Result<Vec<Option<Started<S>>>, SagaError> {
+        let now = self.clock.now();
+        let held = self.insert(conn, &new, Some(self.lease(now)), now).await?;
+        let started = held.into_iter().zip(new);
+        Ok(started
+            .map(|(held, (_, state, _))| held.map(|held| Started { held, state }))
+            .collect())
     }
 
     /// Starts a saga in the caller's transaction, for the workers: [`nudge`](Self::nudge) them after the commit.
@@ -205,36 +234,31 @@ impl<S: Saga> Engine<S> {
         state: S::State,
         trace: Option<String>,
     ) -> Result<bool, SagaError> {
-        let now = self.clock.now();
-        Ok(self
-            .insert(conn, subject_id, &state, trace, None, now)
-            .await?
-            .is_some())
+        let held = self
+            .insert(conn, &[(subject_id, state, trace)], None, self.clock.now())
+            .await?;
+        Ok(held.iter().any(Option::is_some))
     }
 
     async fn insert(
         &self,
         conn: &mut PgConnection,
-        subject_id: i64,
-        state: &S::State,
-        trace: Option<String>,
+        new: &[(i64, S::State, Option<String>)],
         lease: Option<Lease<'_>>,
         now: OffsetDateTime,
-    ) -> Result<Option<Held>, SagaError> {
-        let data = Self::write_state(state)?;
-        let trace = trace.unwrap_or_default();
-        let run = Run::new(&self.plan, now);
-        let new = NewSaga {
-            subject_id,
-            data: &data,
-            trace: &trace,
-            run,
+    ) -> Result<Vec<Option<Held>>, SagaError> {
+        let row = |(subject_id, state, trace): &(i64, S::State, Option<String>)| {
+            Ok(NewSaga {
+                subject_id: *subject_id,
+                data: Self::write_state(state)?,
+                trace: trace.clone().unwrap_or_default(),
+            })
         };
-        let held = store::insert(conn, &self.plan, Self::definition(), new, lease, now).await?;
-        if held.is_some() {
-            metrics::counter!("saga_started_total", "service" => self.settings.service, "saga" => S::NAME)
-                .increment(1);
-        }
+        let rows = new.iter().map(row).collect::<Result<_, SagaError>>()?;
+        let held = store::insert::insert(conn, &self.plan, Self::definition(), rows, lease, now).await?;
+        let count = held.iter().flatten().count();
+        metrics::counter!("saga_started_total", "service" => self.settings.service, "saga" => S::NAME)
+            .increment(count.try_into().unwrap_or_default());
         Ok(held)
     }
 

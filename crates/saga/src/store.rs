@@ -1,5 +1,8 @@
 //! The rows of sagas. Every change is one statement, refused if another process has taken the saga over.
 
+pub(crate) mod insert;
+pub(crate) mod save;
+
 use std::time::Duration;
 
 use serde_json::Value;
@@ -35,7 +38,7 @@ pub(crate) struct Definition {
 
 impl Definition {
     /// The version as stored.
-    fn column(self) -> i16 {
+    pub(crate) fn column(self) -> i16 {
         i16::try_from(self.version).unwrap_or(i16::MAX)
     }
 }
@@ -47,14 +50,6 @@ pub(crate) struct Lease<'a> {
     pub(crate) until: OffsetDateTime,
 }
 
-/// A new saga to be written.
-pub(crate) struct NewSaga<'a> {
-    pub(crate) subject_id: i64,
-    pub(crate) data: &'a Value,
-    pub(crate) trace: &'a str,
-    pub(crate) run: Run,
-}
-
 /// An attempt as the log keeps it.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -64,54 +59,6 @@ pub(crate) struct Entry {
     pub(crate) detail: Option<Value>,
     pub(crate) started_at: OffsetDateTime,
     pub(crate) took: Duration,
-}
-
-/// Writes a new saga, held by `lease` if there is one. `None` if the subject has one already.
-///
-/// A row that is held counts the call that follows: a driver that dies in it leaves a trace of the attempt.
-pub(crate) async fn insert(
-    conn: &mut PgConnection,
-    plan: &Plan,
-    definition: Definition,
-    new: NewSaga<'_>,
-    lease: Option<Lease<'_>>,
-    now: OffsetDateTime,
-) -> Result<Option<Held>, SagaError> {
-    let row = PlaceColumns::of(plan, new.run.position);
-    let id = sqlx::query_scalar!(
-        r#"
-        insert into saga (name, version, subject_id, state, direction, step, attempt, first_attempt_at, data,
-                          wake_at, lease_owner, lease_until, trace, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $12, $7, $8, $7, $9, $10, $11, $7, $7)
-            on conflict on constraint saga_subject_key do nothing
-        returning id
-        "#,
-        definition.name,
-        definition.column(),
-        new.subject_id,
-        row.status.name(),
-        row.direction,
-        row.step,
-        now,
-        new.data,
-        lease.map(|lease| lease.owner),
-        lease.map(|lease| lease.until),
-        new.trace,
-        i32::from(lease.is_some()),
-    )
-    .fetch_optional(conn)
-    .await
-    .map_err(SagaError::store("start a saga"))?;
-    Ok(id.map(|id| Held {
-        id,
-        subject_id: new.subject_id,
-        fence: 0,
-        wakes: 0,
-        trace: new.trace.to_owned(),
-        data: new.data.clone(),
-        run: new.run,
-        unwritten: Vec::new(),
-    }))
 }
 
 /// Takes up to `limit` sagas that are due and that nobody holds. What another worker is taking is skipped.
@@ -194,107 +141,6 @@ pub(crate) async fn claim(
             })
         })
         .collect())
-}
-
-/// What is known after [`save`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Saved {
-    pub(crate) wakes: i64,
-    /// It was woken while the step ran that now parks: it is still held, to be called again at once.
-    pub(crate) woken: bool,
-}
-
-/// Writes down what the latest attempt led to, and the attempts that are not written down yet, if the saga is still held
-/// under its fence.
-///
-/// `lease` is what to hold it until; without one it is given up.
-pub(crate) async fn save(
-    pool: &PgPool,
-    plan: &Plan,
-    held: &Held,
-    lease: Option<OffsetDateTime>,
-    now: OffsetDateTime,
-) -> Result<Saved, SagaError> {
-    let to = PlaceColumns::of(plan, held.run.position);
-    let reason = held
-        .run
-        .reason
-        .as_ref()
-        .map(serde_json::to_value)
-        .transpose()
-        .map_err(|source| SagaError::State { name: "any", source })?;
-    let entries = &held.unwritten;
-    let name = |entry: &Entry| plan.get(entry.place).map(|step| step.name).unwrap_or_default();
-    let steps: Vec<String> = entries.iter().map(|e| name(e).to_owned()).collect();
-    let directions: Vec<String> = entries
-        .iter()
-        .map(|e| e.place.direction.name().to_owned())
-        .collect();
-    let attempts: Vec<i32> = entries.iter().map(|e| clamp(e.attempt)).collect();
-    let outcomes: Vec<String> = entries.iter().map(|e| e.outcome.to_owned()).collect();
-    let details: Vec<Option<Value>> = entries.iter().map(|e| e.detail.clone()).collect();
-    let started: Vec<OffsetDateTime> = entries.iter().map(|e| e.started_at).collect();
-    let took: Vec<i64> = entries
-        .iter()
-        .map(|e| i64::try_from(e.took.as_millis()).unwrap_or(i64::MAX))
-        .collect();
-    let saved = sqlx::query!(
-        r#"
-        with moved as (
-            update saga
-               set state = $3, direction = $4, step = $5, attempt = $6, failures = $7, first_attempt_at = $8,
-                   data = $9, reason = $10, updated_at = $11,
-                   wake_at = case when $3 = 'parked' and wakes > $12 then $11::timestamptz else $13::timestamptz end,
-                   lease_owner = case when $14::timestamptz is null and not ($3 = 'parked' and wakes > $12)
-                                      then null else lease_owner end,
-                   lease_until = case when $14::timestamptz is null and not ($3 = 'parked' and wakes > $12)
-                                      then null else coalesce($14::timestamptz, lease_until) end,
-                   log_seq = log_seq + cardinality($15::text[])
-             where id = $1 and fence = $2 and lease_owner is not null
-            returning id, log_seq, wakes
-        ), logged as (
-            insert into saga_log (saga_id, seq, step, direction, attempt, outcome, detail, started_at,
-                                  duration_ms)
-            select m.id, m.log_seq - cardinality($15::text[]) + e.turn, e.step, e.direction, e.attempt, e.outcome,
-                   e.detail, e.started_at, e.took
-              from moved m,
-                   unnest($15::text[], $16::text[], $17::int[], $18::text[], $19::jsonb[], $20::timestamptz[],
-                          $21::bigint[]) with ordinality
-                   as e (step, direction, attempt, outcome, detail, started_at, took, turn)
-        )
-        select wakes from moved
-        "#,
-        held.id,
-        held.fence,
-        to.status.name(),
-        to.direction,
-        to.step,
-        clamp(held.run.attempt),
-        clamp(held.run.failures),
-        held.run.first_attempt_at,
-        held.data,
-        reason,
-        now,
-        held.wakes,
-        held.run.wake_at,
-        lease,
-        &steps,
-        &directions,
-        &attempts,
-        &outcomes,
-        &details as &[Option<Value>],
-        &started,
-        &took,
-    )
-    .fetch_optional(pool)
-    .await
-    .map_err(SagaError::store("save a saga"))?
-    .ok_or(SagaError::Fenced(held.id))?;
-    let woken = to.status == Status::Parked && saved.wakes > held.wakes;
-    Ok(Saved {
-        wakes: saved.wakes,
-        woken,
-    })
 }
 
 /// Holds a saga for longer.

@@ -5,5 +5,6 @@ pub mod fulfil;
 pub mod intervene;
 pub mod notify;
 pub mod place;
+pub mod placing;
 pub mod tend;
 pub mod transition;

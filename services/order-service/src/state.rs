@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
+use pg::fold::Fold;
 use pg::jobs::Queues;
 use runtime::{Breaker, Clock, Neighbour, ServiceIdentity, Shared, StartError, context};
 use saga::{Engine, EngineSettings, FaultHook, Saga};
@@ -15,9 +16,10 @@ use crate::domain::Rates;
 use crate::error::OrderError;
 use crate::jobs::mail::Sender;
 use crate::mailer::Mailer;
+use crate::ops::placing::Placing;
 use crate::peers::{Accounts, Inventory, Payments};
 use crate::sagas::cancellation::{Cancellation, CancellationState};
-use crate::sagas::checkout::Checkout;
+use crate::sagas::checkout::{Checkout, Confirmations};
 use crate::store::fault;
 use crate::{NAME, migrate};
 
@@ -35,6 +37,8 @@ pub struct AppState {
     pub inventory: Inventory,
     /// payment-service's money.
     pub payments: Payments,
+    /// Writes new orders.
+    pub placing: Fold<Placing>,
     /// Checks orders out.
     pub checkout: Engine<Checkout>,
     /// Takes paid orders back.
@@ -75,8 +79,13 @@ impl AppState {
         let breaker = Breaker::new(Arc::clone(&clock));
         let payments = Payments::new(rpc(neighbours.payment, "payment-service"), breaker);
         let hold_seconds = (config.payment_window + HOLD_LONGER).as_secs();
+        let confirmations = Confirmations {
+            db: db.clone(),
+            clock: Arc::clone(&clock),
+        };
         let checkout = Checkout {
             db: db.clone(),
+            confirmations: Fold::new(confirmations, shared.tracker.clone()),
             inventory: inventory.clone(),
             payments: payments.clone(),
             clock: Arc::clone(&clock),
@@ -93,8 +102,16 @@ impl AppState {
         };
         let owner = format!("{NAME}/{}", uuid::Uuid::now_v7());
         let settings = EngineSettings::new(owner, NAME);
+        let checkout = engine(checkout, &db, shared, &settings);
+        let placing = Placing {
+            db: db.clone(),
+            clock: Arc::clone(&clock),
+            checkout: checkout.clone(),
+            max_open_orders: config.max_open_orders,
+        };
         Ok(Self {
-            checkout: engine(checkout, &db, shared, &settings),
+            placing: Fold::new(placing, shared.tracker.clone()),
+            checkout,
             cancellation: engine(cancellation, &db, shared, &settings),
             sessions: sessions_at(user.clone()),
             queues: queues(&db, shared).with(sender.handler()),

@@ -6,6 +6,7 @@ pub mod fulfilment;
 pub mod history;
 pub mod list;
 pub mod orders;
+pub mod place;
 mod row;
 
 use crate::error::OrderError;

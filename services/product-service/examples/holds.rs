@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use product_service::domain::{HoldLines, Ttl};
-use product_service::ops::folding::Holds;
-use product_service::ops::hold::Shelves;
+use product_service::ops::hold::{Holds, Shelves};
 use product_service::store::holds::Wish;
 use tokio_util::task::TaskTracker;
 use types::{Clock as _, OrderId, SystemClock, UserId};
@@ -40,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 ttl,
                 request_id: None,
             };
-            holds.hold(wish).await?;
+            holds.ask(wish).await?;
             held.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())

@@ -31,7 +31,7 @@ pub use config::{Config, Neighbours};
 use crate::domain::{Category, Product};
 use crate::error::ProductError;
 use crate::images::Images;
-use crate::ops::folding::Holds;
+use crate::ops::hold::Holds;
 use crate::ops::hold::Shelves;
 use crate::ops::stock::Done;
 

@@ -1,5 +1,4 @@
 //! What can be done to stock and catalogue, for those who have more than one way in.
 
-pub mod folding;
 pub mod hold;
 pub mod stock;

@@ -62,7 +62,7 @@ impl Inventory for Stock {
             ttl,
             request_id: reservations::request_id(),
         };
-        let expires_at = self.0.stock_changed("hold", self.0.holds.hold(wish).await)?;
+        let expires_at = self.0.stock_changed("hold", self.0.holds.ask(wish).await)?;
         Ok(Response::new(HoldReply {
             expires_at: expires_at.unix_timestamp(),
         }))

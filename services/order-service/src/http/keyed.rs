@@ -22,12 +22,7 @@ const KEPT: [HeaderName; 2] = [http::header::CONTENT_TYPE, http::header::LOCATIO
 
 /// A key that this request holds.
 #[derive(Clone, Debug)]
-pub struct Held {
-    principal: String,
-    route: &'static str,
-    key: String,
-    body_hash: Vec<u8>,
-}
+pub struct Held(idempotency::Key);
 
 /// What to do with a keyed request.
 pub enum Claim {
@@ -42,12 +37,12 @@ pub enum Claim {
 impl Held {
     /// Which row it is.
     pub fn scope(&self) -> Scope<'_> {
-        Scope {
-            principal: &self.principal,
-            route: self.route,
-            key: &self.key,
-            body_hash: &self.body_hash,
-        }
+        self.0.scope()
+    }
+
+    /// Which row it is, for those who outlive the request.
+    pub fn key(&self) -> idempotency::Key {
+        self.0.clone()
     }
 
     /// Keeps the answer for repetitions, and gives it.
@@ -96,12 +91,12 @@ pub async fn claim(
     route: &'static str,
     (key, body_hash): (String, Vec<u8>),
 ) -> Result<Claim, Problem> {
-    let held = Held {
+    let held = Held(idempotency::Key {
         principal: format!("user:{}", caller.id),
         route,
         key,
         body_hash,
-    };
+    });
     let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
     let begun = idempotency::begin(&mut conn, &held.scope(), app.clock.now(), LEASE, KEEP).await;
     match begun.map_err(fault("claim the key"))? {

@@ -59,8 +59,8 @@ pub async fn place_order(
             }
         },
     };
-    let scope = held.as_ref().map(keyed::Held::scope);
-    match place::place(&app, &caller, cart, expected, scope).await {
+    let key = held.as_ref().map(keyed::Held::key);
+    match place::place(&app, &caller, cart, expected, key).await {
         Ok(placed) => {
             // A fault is no answer to keep: the order stands, and a repetition is answered from it.
             let answer = answer(&app, &caller, placed).await?;

@@ -1,16 +1,17 @@
 //! Telling the customer: the job that will, enqueued by the transaction that gives a reason.
 
-use pg::jobs::{NewJob, enqueue};
-use runtime::context;
+use pg::jobs::{NewJob, enqueue_many};
+use runtime::context::Context;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use types::OrderId;
 
-use crate::domain::{Letter, Status};
+use crate::domain::Letter;
 use crate::error::OrderError;
 use crate::store::fault;
+use crate::store::orders::Move;
 
 /// What mails are counted under.
 pub const QUEUE: &str = "mail";
@@ -27,27 +28,40 @@ pub struct OrderMail {
     pub to: String,
 }
 
-/// Sees to it that the customer hears of the move, once (ORD-13). An order is in each status at most once, so the move
-/// is the key.
-pub async fn customer(
+/// Sees to it that the customers hear of these moves, each once (ORD-13). An order is in each status at most once, so the
+/// move is the key.
+pub async fn customers(
     conn: &mut PgConnection,
-    id: OrderId,
-    (from, to): (Status, Status),
+    moves: &[&Move],
     at: OffsetDateTime,
 ) -> Result<(), OrderError> {
-    if !Letter::is_due(from, to) {
+    let due = moves.iter().filter(|m| Letter::is_due(m.from, m.to));
+    let mails: Vec<(String, String, Value)> = due
+        .map(|m| {
+            let key = format!("order/{}/{}", m.id, m.to);
+            let trace = m.context.as_ref().map(Context::traceparent).unwrap_or_default();
+            let mail = OrderMail {
+                order_id: m.id,
+                to: m.to.name().to_owned(),
+            };
+            (key, trace, json!(mail))
+        })
+        .collect();
+    if mails.is_empty() {
         return Ok(());
     }
-    let key = format!("order/{id}/{to}");
-    let trace = context::current().map(|c| c.traceparent()).unwrap_or_default();
-    let payload = json!(OrderMail {
-        order_id: id,
-        to: to.name().to_owned(),
-    });
-    let job = NewJob::new(QUEUE, KIND, payload, at).unique(&key).trace(&trace);
-    let enqueued = enqueue(conn, job).await.map_err(fault("enqueue a mail"))?;
-    if enqueued.is_none() {
-        tracing::warn!(order.id = %id, %to, "the mail of this move waits already");
+    let jobs: Vec<NewJob<'_>> = mails
+        .iter()
+        .map(|(key, trace, mail)| {
+            NewJob::new(QUEUE, KIND, mail.clone(), at)
+                .unique(key)
+                .trace(trace)
+        })
+        .collect();
+    let (count, all) = (jobs.len(), enqueue_many(conn, jobs));
+    let enqueued = all.await.map_err(fault("enqueue mails"))?;
+    if usize::try_from(enqueued) != Ok(count) {
+        tracing::warn!(count, enqueued, "mails of such moves wait already");
     }
     Ok(())
 }

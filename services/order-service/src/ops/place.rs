@@ -2,22 +2,19 @@
 
 use std::collections::HashMap;
 
-use pg::idempotency::{self, BindError, Scope};
-use saga::{Outcome, Started};
+use pg::idempotency;
+use saga::Outcome;
 use souk_http::Caller;
-use sqlx::PgConnection;
 use types::{Currency, Money, OrderId, ProductId, Quantity, UserId};
-use wire::events::OrderCreated;
 use wire::rpc::inventory::QuotedProduct;
 
 use crate::NAME;
 use crate::domain::{Address, NewOrder, PricedLine, Refusal, Totals, number};
 use crate::error::OrderError;
-use crate::events::ORDERS;
+use crate::ops::placing::Placement;
 use crate::peers::PeerError;
-use crate::sagas::checkout::{Checkout, CheckoutState};
+use crate::sagas::checkout::CheckoutState;
 use crate::state::AppState;
-use crate::store::{fault, orders};
 
 /// A checked wish to buy.
 #[derive(Clone, Debug)]
@@ -88,7 +85,7 @@ pub async fn place(
     caller: &Caller,
     cart: Cart,
     expected: Option<Money>,
-    key: Option<Scope<'_>>,
+    key: Option<idempotency::Key>,
 ) -> Result<Placed, OrderError> {
     // No order is begun that nobody could pay (SAG-12).
     if app.payments.breaker.is_open() {
@@ -103,26 +100,7 @@ pub async fn place(
     if expected.is_some_and(|total| total != priced.1.total) {
         return Err(Refusal::PriceChanged { quote: priced.1 }.into());
     }
-    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
-    if app.max_open_orders > 0 {
-        let open = orders::count_open(&mut tx, caller.id, app.max_open_orders).await?;
-        if open >= i64::from(app.max_open_orders) {
-            return Err(Refusal::TooManyOpen {
-                most: app.max_open_orders,
-            }
-            .into());
-        }
-    }
-    let (id, started) = write(app, &mut tx, caller, cart, priced).await?;
-    if let Some(key) = key {
-        idempotency::bind_subject(&mut tx, &key, id.get())
-            .await
-            .map_err(|error| match error {
-                BindError::TakenOver => OrderError::KeyTaken,
-                BindError::Store(source) => fault("bind the key to the order")(source),
-            })?;
-    }
-    tx.commit().await.map_err(fault("commit the order"))?;
+    let (id, started) = app.placing.ask(placement(app, caller, cart, priced, key)).await?;
     metrics::counter!("orders_placed_total", "service" => NAME).increment(1);
     let outcome = app.checkout.drive(started, app.answer_within).await;
     Ok(Placed {
@@ -132,41 +110,33 @@ pub async fn place(
     })
 }
 
-/// Writes order, event and saga in the caller's transaction. The saga is leased to this process: drive it after
-/// the commit.
-async fn write(
+fn placement(
     app: &AppState,
-    conn: &mut PgConnection,
     caller: &Caller,
     cart: Cart,
     (lines, totals): (Vec<PricedLine>, Totals),
-) -> Result<(OrderId, Started<Checkout>), OrderError> {
+    key: Option<idempotency::Key>,
+) -> Placement {
     let now = app.clock.now();
-    let order = NewOrder {
-        number: number::order_number(rand::random()),
-        user_id: caller.id,
-        lines,
-        totals,
-        address: cart.address,
-        notes: cart.notes,
-        expires_at: now + app.payment_window,
-        at: now,
-    };
-    let id = orders::insert(conn, &order, caller.actor()).await?;
-    bus::publish(
-        conn,
-        &ORDERS,
-        id.get(),
-        &OrderCreated { order_id: id },
-        caller.actor(),
-        now,
-    )
-    .await
-    .map_err(fault("publish the order"))?;
-    let state = CheckoutState::new(id, &order);
-    let trace = runtime::context::current().map(|c| c.traceparent());
-    let started = app.checkout.start(conn, id.get(), state, trace).await;
-    Ok((id, started.map_err(OrderError::Saga)?))
+    Placement {
+        order: NewOrder {
+            number: number::order_number(rand::random()),
+            user_id: caller.id,
+            lines,
+            totals,
+            address: cart.address,
+            notes: cart.notes,
+            expires_at: now + app.payment_window,
+            at: now,
+        },
+        actor: caller.actor(),
+        context: runtime::context::current(),
+        key,
+        turn: match app.max_open_orders {
+            0 => rand::random(),
+            _ => caller.id.get(),
+        },
+    }
 }
 
 fn priced(

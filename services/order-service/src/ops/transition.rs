@@ -1,5 +1,7 @@
-//! Moving an order: the compare-and-set, its history, its event and its mail, in the caller's transaction.
+//! Moving orders: the compare-and-set, its history, its event and its mail, in the caller's transaction.
 
+use bus::{News, publish_all};
+use runtime::context;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use types::{Actor, OrderId};
@@ -21,57 +23,57 @@ pub async fn advance(
     note: Option<&str>,
     at: OffsetDateTime,
 ) -> Result<bool, OrderError> {
-    if !orders::advance(
-        conn,
-        Move {
-            id,
-            from,
-            to,
-            actor,
-            note,
-            at,
-        },
-    )
-    .await?
-    {
-        return Ok(false);
-    }
-    let order_id = id;
-    let published = match to {
-        Status::Confirmed => {
-            bus::publish(conn, &ORDERS, id.get(), &OrderConfirmed { order_id }, actor, at).await
-        }
-        Status::Paid => bus::publish(conn, &ORDERS, id.get(), &OrderPaid { order_id }, actor, at).await,
-        Status::Refunded => {
-            bus::publish(conn, &ORDERS, id.get(), &OrderRefunded { order_id }, actor, at).await
-        }
-        Status::Cancelled => {
-            let reason = note.unwrap_or("cancelled").to_owned();
-            bus::publish(
-                conn,
-                &ORDERS,
-                id.get(),
-                &OrderCancelled { order_id, reason },
-                actor,
-                at,
-            )
+    let change = Move {
+        id,
+        from,
+        to,
+        actor,
+        note: note.map(str::to_owned),
+        intent: None,
+        context: context::current(),
+    };
+    let moved = advance_all(conn, std::slice::from_ref(&change), at).await?;
+    Ok(moved == [true])
+}
+
+/// [`advance`] for many orders, no two of them the same, by as many statements as for one. Which have moved, in the
+/// order of `moves`.
+pub async fn advance_all(
+    conn: &mut PgConnection,
+    moves: &[Move],
+    at: OffsetDateTime,
+) -> Result<Vec<bool>, OrderError> {
+    let moved = orders::advance(conn, moves, at).await?;
+    let done: Vec<&Move> = moves.iter().filter(|m| moved.contains(&m.id.get())).collect();
+    if !done.is_empty() {
+        let news: Vec<News> = done.iter().map(|m| news(m)).collect();
+        publish_all(conn, &ORDERS, &news, at)
             .await
+            .map_err(fault("publish the orders' moves"))?;
+        notify::customers(conn, &done, at).await?;
+    }
+    for change in &done {
+        metrics::counter!("orders_moved_total", "service" => crate::NAME, "to" => change.to.name())
+            .increment(1);
+    }
+    Ok(moves.iter().map(|m| moved.contains(&m.id.get())).collect())
+}
+
+fn news(change: &Move) -> News {
+    let (order_id, actor) = (change.id, change.actor);
+    let id = order_id.get();
+    let news = match change.to {
+        Status::Confirmed => News::new(id, &OrderConfirmed { order_id }, actor),
+        Status::Paid => News::new(id, &OrderPaid { order_id }, actor),
+        Status::Refunded => News::new(id, &OrderRefunded { order_id }, actor),
+        Status::Cancelled => {
+            let reason = change.note.clone().unwrap_or_else(|| "cancelled".to_owned());
+            News::new(id, &OrderCancelled { order_id, reason }, actor)
         }
         Status::Pending | Status::Processing | Status::Shipped | Status::Delivered => {
-            let status = to.name().to_owned();
-            bus::publish(
-                conn,
-                &ORDERS,
-                id.get(),
-                &OrderMoved { order_id, status },
-                actor,
-                at,
-            )
-            .await
+            let status = change.to.name().to_owned();
+            News::new(id, &OrderMoved { order_id, status }, actor)
         }
     };
-    published.map_err(fault("publish the order's move"))?;
-    notify::customer(conn, id, (from, to), at).await?;
-    metrics::counter!("orders_moved_total", "service" => crate::NAME, "to" => to.name()).increment(1);
-    Ok(true)
+    news.on(change.context.clone())
 }

@@ -15,12 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use pg::fold::Fold;
 use saga::{Key, Policy, Progress, Saga, StepError, UndoError};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use types::{Clock, OrderId, UserId};
 
+pub use self::confirm::Confirmations;
 use crate::domain::NewOrder;
 use crate::peers::{Inventory, Payments};
 use crate::sagas::in_context;
@@ -30,6 +32,8 @@ use crate::sagas::in_context;
 pub struct Checkout {
     /// The orders' database.
     pub db: PgPool,
+    /// Confirms orders.
+    pub confirmations: Fold<Confirmations>,
     /// Stock.
     pub inventory: Inventory,
     /// Money.

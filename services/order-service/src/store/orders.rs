@@ -1,115 +1,16 @@
 //! Orders and their lines.
 
+use std::collections::HashSet;
+
+use runtime::context::Context;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use types::{Actor, OrderId, UserId};
 
 use super::fault;
 use super::row::{LineRow, OrderRow};
-use crate::domain::{NewOrder, Order, Refusal, Status};
+use crate::domain::{Order, Refusal, Status};
 use crate::error::OrderError;
-
-/// Writes a new order with its lines and its first line of history: one statement. Its parts are added up by the
-/// statement too, which writes nothing if they are not the subtotal (ORD-4).
-#[tracing::instrument(name = "db.orders.insert", skip_all)]
-pub async fn insert(conn: &mut PgConnection, order: &NewOrder, actor: Actor) -> Result<OrderId, OrderError> {
-    let lines = &order.lines;
-    let product_ids: Vec<i64> = lines.iter().map(|l| l.product_id.get()).collect();
-    let seller_ids: Vec<i64> = lines.iter().map(|l| l.seller_id.get()).collect();
-    let names: Vec<String> = lines.iter().map(|l| l.name.clone()).collect();
-    let skus: Vec<String> = lines.iter().map(|l| l.sku.clone()).collect();
-    let images: Vec<String> = lines
-        .iter()
-        .map(|l| l.image_url.clone().unwrap_or_default())
-        .collect();
-    let quantities: Vec<i32> = lines
-        .iter()
-        .map(|l| i32::try_from(l.quantity.get()).unwrap_or(i32::MAX))
-        .collect();
-    let prices: Vec<i64> = lines.iter().map(|l| l.unit_price.minor()).collect();
-    let request_id = runtime::context::current().map(|c| c.request_id);
-    let id = sqlx::query_scalar!(
-        r#"
-        with lines as (
-            select * from unnest($15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[],
-                                 $20::integer[], $21::bigint[]) with ordinality
-                as l (product_id, seller_id, name, sku, image_url, quantity, price, position)
-        ), placed as (
-            insert into orders (order_number, user_id, status, currency, subtotal_minor, tax_minor, shipping_minor,
-                                total_minor, shipping_address, shipping_city, shipping_state, shipping_zip,
-                                shipping_country, customer_notes, expires_at, created_at, updated_at)
-            select $1, $2, 'pending', $3, $4::bigint, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $22, $22
-             where (select sum(quantity * price) from lines) = $4::bigint
-            returning id
-        ), written as (
-            insert into order_lines (order_id, position, product_id, seller_id, name, sku, image_url, quantity,
-                                     unit_price_minor, line_total_minor)
-            select placed.id, l.position, l.product_id, l.seller_id, l.name, l.sku, nullif(l.image_url, ''),
-                   l.quantity, l.price, l.quantity * l.price
-              from placed, lines l
-             order by l.position
-        ), noted as (
-            insert into order_history (order_id, from_status, to_status, actor_type, actor_id, request_id, at)
-            select id, null, 'pending', $23, $24, $25, $22 from placed
-        )
-        select id from placed
-        "#,
-        order.number,
-        order.user_id.get(),
-        order.totals.total.currency().code(),
-        order.totals.subtotal.minor(),
-        order.totals.tax.minor(),
-        order.totals.shipping.minor(),
-        order.totals.total.minor(),
-        order.address.street,
-        order.address.city,
-        order.address.state,
-        order.address.zip,
-        order.address.country,
-        order.notes,
-        order.expires_at,
-        &product_ids,
-        &seller_ids,
-        &names,
-        &skus,
-        &images,
-        &quantities,
-        &prices,
-        order.at,
-        actor.kind(),
-        actor.user().map(UserId::get),
-        request_id,
-    )
-    .fetch_optional(conn)
-    .await
-    .map_err(fault("write the order"))?
-    .ok_or(OrderError::Corrupt("lines that do not add up"))?;
-    OrderId::new(id).map_err(|_| OrderError::Corrupt("id"))
-}
-
-/// How many unpaid orders the account has; counts to `most` at most. Until the transaction ends nobody else counts them:
-/// what is written now is seen by the next one.
-#[tracing::instrument(name = "db.orders.count_open", skip_all)]
-pub async fn count_open(conn: &mut PgConnection, user: UserId, most: u32) -> Result<i64, OrderError> {
-    sqlx::query!(
-        "select pg_advisory_xact_lock(hashtextextended('open orders', $1)) is null as locked",
-        user.get()
-    )
-    .fetch_one(&mut *conn)
-    .await
-    .map_err(fault("queue up to order"))?;
-    sqlx::query_scalar!(
-        r#"
-        select count(*) as "count!"
-          from (select from orders where user_id = $1 and status in ('pending', 'confirmed') limit $2) open
-        "#,
-        user.get(),
-        i64::from(most),
-    )
-    .fetch_one(conn)
-    .await
-    .map_err(fault("count unpaid orders"))
-}
 
 /// The order with its lines, if there is one.
 #[tracing::instrument(name = "db.orders.find", skip_all, fields(order.id = %id))]
@@ -173,8 +74,8 @@ pub(crate) async fn lines_of(conn: &mut PgConnection, orders: &[i64]) -> Result<
 }
 
 /// A move of an order, as it is written.
-#[derive(Clone, Copy, Debug)]
-pub struct Move<'a> {
+#[derive(Clone, Debug)]
+pub struct Move {
     /// Which order.
     pub id: OrderId,
     /// Where it must be for the move to happen.
@@ -184,54 +85,67 @@ pub struct Move<'a> {
     /// Who moves it.
     pub actor: Actor,
     /// Why, for the history; for a cancelled order also its reason.
-    pub note: Option<&'a str>,
-    /// When.
-    pub at: OffsetDateTime,
+    pub note: Option<String>,
+    /// The intent by which it is paid, where that is learnt with the move.
+    pub intent: Option<String>,
+    /// On which request, and in whose trace.
+    pub context: Option<Context>,
 }
 
-/// Moves the order and writes its history, if it is still where the move starts: one compare-and-set (ORD-2).
-/// False if it is elsewhere by now.
-#[tracing::instrument(name = "db.orders.move", skip_all, fields(order.id = %change.id, to = %change.to))]
-pub async fn advance(conn: &mut PgConnection, change: Move<'_>) -> Result<bool, OrderError> {
-    let request_id = runtime::context::current().map(|c| c.request_id);
+/// Moves the orders, no two of them the same, and writes their histories: each that is still where its move starts, by
+/// one compare-and-set (ORD-2). Which have moved; the others are elsewhere by now.
+#[tracing::instrument(name = "db.orders.move", skip_all, fields(orders = moves.len()))]
+pub async fn advance(
+    conn: &mut PgConnection,
+    moves: &[Move],
+    at: OffsetDateTime,
+) -> Result<HashSet<i64>, OrderError> {
+    let mut moves: Vec<&Move> = moves.iter().collect();
+    moves.sort_by_key(|m| m.id);
+    let each = |name: fn(&Move) -> &'static str| moves.iter().map(|m| name(m).to_owned()).collect::<Vec<_>>();
+    let ids: Vec<i64> = moves.iter().map(|m| m.id.get()).collect();
+    let actors: Vec<Option<i64>> = moves.iter().map(|m| m.actor.user().map(UserId::get)).collect();
+    let notes: Vec<Option<String>> = moves.iter().map(|m| m.note.clone()).collect();
+    let requests: Vec<Option<String>> = moves
+        .iter()
+        .map(|m| m.context.as_ref().map(|c| c.request_id.clone()))
+        .collect();
+    let intents: Vec<Option<String>> = moves.iter().map(|m| m.intent.clone()).collect();
     let moved = sqlx::query_scalar!(
         r#"
-        with moved as (
-            update orders
-               set status = $3, version = version + 1, updated_at = $7,
-                   cancel_reason = case when $3 = 'cancelled' then $6 else cancel_reason end
-             where id = $1 and status = $2
-            returning id
+        with given as (
+            select *
+              from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[],
+                          $8::text[])
+                   as given (id, from_status, to_status, actor_type, actor_id, note, request_id, intent)
+        ), moved as (
+            update orders o
+               set status = g.to_status, version = o.version + 1, updated_at = $9,
+                   cancel_reason = case when g.to_status = 'cancelled' then g.note else o.cancel_reason end,
+                   payment_intent_id = coalesce(g.intent, o.payment_intent_id)
+              from given g
+             where o.id = g.id and o.status = g.from_status
+            returning o.id
         ), noted as (
             insert into order_history (order_id, from_status, to_status, actor_type, actor_id, note, request_id, at)
-            select id, $2, $3, $4, $5, $6, $8, $7 from moved
+            select g.id, g.from_status, g.to_status, g.actor_type, g.actor_id, g.note, g.request_id, $9
+              from given g
+              join moved on moved.id = g.id
         )
-        select count(*) as "count!" from moved
+        select id from moved
         "#,
-        change.id.get(),
-        change.from.name(),
-        change.to.name(),
-        change.actor.kind(),
-        change.actor.user().map(UserId::get),
-        change.note,
-        change.at,
-        request_id,
+        &ids,
+        &each(|m| m.from.name()),
+        &each(|m| m.to.name()),
+        &each(|m| m.actor.kind()),
+        &actors as &[Option<i64>],
+        &notes as &[Option<String>],
+        &requests as &[Option<String>],
+        &intents as &[Option<String>],
+        at,
     )
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await
-    .map_err(fault("move the order"))?;
-    Ok(moved == 1)
-}
-
-/// Notes the intent by which the order is paid.
-pub async fn set_intent(conn: &mut PgConnection, id: OrderId, intent: &str) -> Result<(), OrderError> {
-    sqlx::query!(
-        "update orders set payment_intent_id = $2 where id = $1",
-        id.get(),
-        intent
-    )
-    .execute(conn)
-    .await
-    .map_err(fault("note the payment intent"))?;
-    Ok(())
+    .map_err(fault("move orders"))?;
+    Ok(moved.into_iter().collect())
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures::future::join_all;
+use pg::fold::{Fold, Together};
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use types::{Actor, Clock, ProductId};
@@ -30,21 +30,27 @@ pub struct Shelves {
     pub low: i64,
 }
 
-/// Holds for each wish all of its lines or none (STK-2, STK-6); the answers are in their order. No two wishes are for
-/// the same order.
-pub async fn hold_all(shelves: &Shelves, wishes: &[Wish]) -> Vec<Answer> {
-    match together(shelves, wishes).await {
-        Ok(answers) => answers,
-        Err(error) if wishes.len() <= 1 => vec![Err(error)],
-        // What one of them brought about is not for the others to bear. Repeating those that were held is harmless.
-        Err(error) => {
-            tracing::debug!(%error, "holds could not be taken together; taking them one by one");
-            let alone = async |wish| {
-                let answer = together(shelves, std::slice::from_ref(wish)).await?.pop();
-                answer.unwrap_or(Err(UNANSWERED))
-            };
-            join_all(wishes.iter().map(alone)).await
-        }
+/// Takes holds: those that are asked for at the same time share statements and commits. Alone, a product that everybody
+/// wants sells as fast as the disk turns, since its orders wait for each other's commit.
+pub type Holds = Fold<Shelves>;
+
+impl Together for Shelves {
+    const NAME: &'static str = "holds";
+    type Ask = Wish;
+    type Answer = Done<OffsetDateTime>;
+    type Error = ProductError;
+
+    fn subject(wish: &Wish) -> i64 {
+        wish.order.get()
+    }
+
+    /// Holds for each wish all of its lines or none (STK-2, STK-6). Repeating those that were held is harmless.
+    async fn together(&self, wishes: &[Wish]) -> Result<Vec<Answer>, ProductError> {
+        together(self, wishes).await
+    }
+
+    fn unanswered() -> ProductError {
+        UNANSWERED
     }
 }
 

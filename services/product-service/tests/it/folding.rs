@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
+use pg::fold;
 use product_service::domain::{HoldLines, Ttl};
 use product_service::error::ProductError;
-use product_service::ops::hold::{Answer, Shelves, hold_all};
+use product_service::ops::hold::{Answer, Shelves};
 use product_service::store::holds::Wish;
 use product_service::store::reservations;
 use runtime::Clock as _;
@@ -65,7 +66,7 @@ async fn holds_that_come_together_share_their_commits() {
 async fn room_that_a_refused_hold_left_is_used_by_those_behind_it() {
     let shop = Shop::open().await;
     let (mug, pot) = (shop.stocks("Mug", 4).await, shop.stocks("Pot", 1).await);
-    let answers = hold_all(
+    let answers = fold::all(
         &shelves(&shop),
         &[
             wish(1, &[(mug, 1)]),
@@ -94,7 +95,7 @@ async fn a_batch_answers_repeats_and_tombstones_as_if_they_were_alone() {
     let mug = shop.stocks("Mug", 3).await;
     shop.hold(1, [(mug, 3)]).await.unwrap();
     shop.release(2).await.unwrap();
-    let answers = hold_all(
+    let answers = fold::all(
         &shelves(&shop),
         &[wish(1, &[(mug, 3)]), wish(2, &[(mug, 1)]), wish(3, &[(mug, 1)])],
     )
@@ -113,7 +114,7 @@ async fn a_batch_takes_what_expired_holds_still_hold() {
     shop.clock.advance(std::time::Duration::from_secs(u64::from(TTL)));
     shop.hold(2, [(mug, 1)]).await.unwrap();
     let wishes: Vec<Wish> = (3..=6).map(|order| wish(order, &[(mug, 1)])).collect();
-    let answers = hold_all(&shelves(&shop), &wishes).await;
+    let answers = fold::all(&shelves(&shop), &wishes).await;
     let short = code::INSUFFICIENT_STOCK.slug;
     assert_eq!(words(answers), ["ok", "ok", short, short]);
     assert_eq!(shop.shelf(mug).await, (3, 3));
@@ -128,7 +129,7 @@ async fn a_hold_that_the_database_cannot_take_does_not_take_the_others_with_it()
         request_id: Some("no text of PostgreSQL holds a \0".to_owned()),
         ..wish(2, &[(mug, 1)])
     };
-    let answers = hold_all(
+    let answers = fold::all(
         &shelves(&shop),
         &[wish(1, &[(mug, 1)]), broken, wish(3, &[(mug, 1)])],
     )
@@ -152,7 +153,7 @@ async fn a_hold_that_waited_for_a_release_takes_what_was_released() {
         .unwrap();
     let wishes = [wish(2, &[(mug, 2)])];
     let shelves = shelves(&shop);
-    let (answers, ()) = tokio::join!(hold_all(&shelves, &wishes), async {
+    let (answers, ()) = tokio::join!(fold::all(&shelves, &wishes), async {
         waits_for_a_lock(&shop).await;
         releasing.commit().await.unwrap();
     });

@@ -1,14 +1,52 @@
-//! The order is confirmed: its stock is held and it can be paid.
+//! The order is confirmed: its stock is held and it can be paid. Orders that come here at the same time are confirmed
+//! together.
 
+use std::sync::Arc;
+
+use pg::fold::Together;
+use runtime::context;
 use saga::{Progress, Refused, StepError};
-use types::Actor;
+use sqlx::PgPool;
+use types::{Actor, Clock};
 
 use super::{Checkout, CheckoutState};
 use crate::domain::Status;
 use crate::error::OrderError;
-use crate::ops::transition::advance;
+use crate::ops::transition::advance_all;
 use crate::sagas::unknown;
-use crate::store::{fault, orders};
+use crate::store::fault;
+use crate::store::orders::{self, Move};
+
+/// Confirms orders.
+pub struct Confirmations {
+    /// The orders' database.
+    pub db: PgPool,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Together for Confirmations {
+    const NAME: &'static str = "confirmations";
+    type Ask = Move;
+    /// Whether it moved.
+    type Answer = bool;
+    type Error = OrderError;
+
+    fn subject(change: &Move) -> i64 {
+        change.id.get()
+    }
+
+    async fn together(&self, moves: &[Move]) -> Result<Vec<Result<bool, OrderError>>, OrderError> {
+        let mut tx = pg::begin(&self.db).await.map_err(fault("begin a transaction"))?;
+        let moved = advance_all(&mut tx, moves, self.clock.now()).await?;
+        tx.commit().await.map_err(fault("commit confirmations"))?;
+        Ok(moved.into_iter().map(Ok).collect())
+    }
+
+    fn unanswered() -> OrderError {
+        OrderError::Corrupt("batch of confirmations")
+    }
+}
 
 pub(super) async fn run(saga: &Checkout, s: &CheckoutState) -> Result<Progress, StepError> {
     if confirm(saga, s).await.map_err(unknown)? {
@@ -24,16 +62,19 @@ pub(super) async fn run(saga: &Checkout, s: &CheckoutState) -> Result<Progress, 
 
 /// True if the order is confirmed now; false if it was cancelled.
 async fn confirm(saga: &Checkout, s: &CheckoutState) -> Result<bool, OrderError> {
-    let now = saga.clock.now();
-    let mut tx = pg::begin(&saga.db).await.map_err(fault("begin a transaction"))?;
-    let step = (Status::Pending, Status::Confirmed);
-    if advance(&mut tx, s.order_id, step, Actor::System, None, now).await? {
-        if let Some(intent) = &s.payment_intent_id {
-            orders::set_intent(&mut tx, s.order_id, intent).await?;
-        }
-        tx.commit().await.map_err(fault("commit the confirmation"))?;
+    let change = Move {
+        id: s.order_id,
+        from: Status::Pending,
+        to: Status::Confirmed,
+        actor: Actor::System,
+        note: None,
+        intent: s.payment_intent_id.clone(),
+        context: context::current(),
+    };
+    if saga.confirmations.ask(change).await? {
         return Ok(true);
     }
-    let order = orders::get(&mut tx, s.order_id).await?;
+    let mut conn = saga.db.acquire().await.map_err(fault("reach the database"))?;
+    let order = orders::get(&mut conn, s.order_id).await?;
     Ok(order.status == Status::Confirmed)
 }

@@ -1,0 +1,169 @@
+//! Work that is asked for at the same time and done together, in shared statements and one commit. A commit waits for the
+//! disk, and each statement costs what it costs before it touches a row; here whoever comes while a batch is under way
+//! shares the next one. Nobody waits for a batch to fill.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::join_all;
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+
+/// The most asks of one batch: enough to share a commit, few enough that none waits long for the others.
+const MOST: usize = 128;
+
+/// Work that can be done for many at once.
+pub trait Together: Send + Sync + 'static {
+    /// What it is called in metrics.
+    const NAME: &'static str;
+    /// What is asked for.
+    type Ask: Send + Sync + 'static;
+    /// What is answered.
+    type Answer: Send + 'static;
+    /// Why it is not done.
+    type Error: std::fmt::Display + Send + 'static;
+
+    /// What the ask is about: of two about the same, one waits for the next batch.
+    fn subject(ask: &Self::Ask) -> i64;
+
+    /// Does what is asked, all of it committed at the end; the answers are in the order of the asks. An error is all of
+    /// theirs: nothing was done for any of them, or what was may be done again.
+    fn together(
+        &self,
+        asks: &[Self::Ask],
+    ) -> impl Future<Output = Result<Vec<Result<Self::Answer, Self::Error>>, Self::Error>> + Send;
+
+    /// The error of an ask that got no answer: the work panicked.
+    fn unanswered() -> Self::Error;
+}
+
+/// Gathers asks. Cheap to clone; the clones share one queue.
+pub struct Fold<W: Together>(Arc<Inner<W>>);
+
+struct Inner<W: Together> {
+    work: W,
+    tracker: TaskTracker,
+    queue: Mutex<Queue<W>>,
+}
+
+struct Queue<W: Together> {
+    waiting: VecDeque<Waiting<W>>,
+    /// Whether a task serves the queue.
+    served: bool,
+}
+
+/// What an ask gets.
+pub type Reply<W> = Result<<W as Together>::Answer, <W as Together>::Error>;
+type Waiting<W> = (<W as Together>::Ask, oneshot::Sender<Reply<W>>);
+
+impl<W: Together> Clone for Fold<W> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<W: Together> std::fmt::Debug for Fold<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fold")
+            .field("work", &W::NAME)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<W: Together> Fold<W> {
+    /// Gathers asks for `work`, which is done by tasks of `tracker`.
+    #[must_use]
+    pub fn new(work: W, tracker: TaskTracker) -> Self {
+        let queue = Mutex::new(Queue {
+            waiting: VecDeque::new(),
+            served: false,
+        });
+        Self(Arc::new(Inner { work, tracker, queue }))
+    }
+
+    /// Does what is asked, together with whatever else is asked meanwhile. Goes on if the caller does not wait for it.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub async fn ask(&self, ask: W::Ask) -> Reply<W> {
+        let (answer, answered) = oneshot::channel();
+        let begin = self.queue(|queue| {
+            queue.waiting.push_back((ask, answer));
+            !std::mem::replace(&mut queue.served, true)
+        });
+        if begin {
+            self.0.tracker.spawn(self.clone().serve());
+        }
+        answered.await.unwrap_or_else(|_| Err(W::unanswered()))
+    }
+
+    /// Serves the queue until it is empty.
+    async fn serve(self) {
+        let _served = Served(&self);
+        while let Some((asks, answers)) = self.queue(next_batch) {
+            metrics::histogram!("folded_per_commit", "what" => W::NAME).record(size(asks.len()));
+            let done = all(&self.0.work, &asks).await;
+            for (waiting, answer) in answers.into_iter().zip(done) {
+                // Who has gone away will ask again, or look.
+                drop(waiting.send(answer));
+            }
+        }
+    }
+
+    fn queue<T>(&self, with: impl FnOnce(&mut Queue<W>) -> T) -> T {
+        with(&mut self.0.queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Does what is asked, of which no two are about the same: together, or, if that fails, one by one. The answers are in
+/// the order of the asks.
+pub async fn all<W: Together>(work: &W, asks: &[W::Ask]) -> Vec<Reply<W>> {
+    match work.together(asks).await {
+        Ok(answers) => answers,
+        Err(error) if asks.len() <= 1 => vec![Err(error)],
+        // What one of them brought about is not for the others to bear.
+        Err(error) => {
+            tracing::debug!(what = W::NAME, %error, "a batch failed; its asks are tried one by one");
+            join_all(asks.iter().map(|ask| alone(work, ask))).await
+        }
+    }
+}
+
+async fn alone<W: Together>(work: &W, ask: &W::Ask) -> Reply<W> {
+    let answer = work.together(std::slice::from_ref(ask)).await?.pop();
+    answer.unwrap_or_else(|| Err(W::unanswered()))
+}
+
+/// After a panic too the next caller may begin.
+struct Served<'a, W: Together>(&'a Fold<W>);
+
+impl<W: Together> Drop for Served<'_, W> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.queue(|queue| queue.served = false);
+        }
+    }
+}
+
+type Batch<W> = (Vec<<W as Together>::Ask>, Vec<oneshot::Sender<Reply<W>>>);
+
+/// The next asks, one per subject; `None` leaves the queue unserved.
+fn next_batch<W: Together>(queue: &mut Queue<W>) -> Option<Batch<W>> {
+    let (mut asks, mut answers) = (Vec::new(), Vec::new());
+    let (mut subjects, mut later) = (HashSet::new(), VecDeque::new());
+    while let Some((ask, answer)) = queue.waiting.pop_front() {
+        if asks.len() < MOST && subjects.insert(W::subject(&ask)) {
+            asks.push(ask);
+            answers.push(answer);
+        } else {
+            later.push_back((ask, answer));
+        }
+    }
+    queue.waiting = later;
+    queue.served = !asks.is_empty();
+    queue.served.then_some((asks, answers))
+}
+
+fn size(count: usize) -> f64 {
+    u32::try_from(count).unwrap_or(u32::MAX).into()
+}
