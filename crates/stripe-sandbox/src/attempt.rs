@@ -2,12 +2,18 @@
 
 use serde_json::Value;
 
-use crate::cards::{AUTHENTICATION_FAILED, AUTHENTICATION_REQUIRED, Decline, Outcome};
+use crate::cards::{AUTHENTICATION_FAILED, AUTHENTICATION_REQUIRED, After, Decline, Outcome};
 use crate::error::ApiError;
 use crate::form::Params;
 use crate::id;
-use crate::objects::{Charge, Failure, IntentStatus, PaymentError, PaymentIntent, PaymentMethod};
+use crate::objects::{
+    BalanceTransaction, Charge, Failure, IntentStatus, Movement, PaymentError, PaymentIntent, PaymentMethod,
+    payment_fee,
+};
 use crate::sandbox::Transaction;
+
+/// How soon the cards that are disputed are, in seconds.
+const DISPUTED_AFTER: i64 = 2;
 
 /// The card that the parameters name: `payment_method=pm_card_visa`, or `payment_method_data` with a test token.
 /// Card numbers are refused, wherever they stand.
@@ -103,14 +109,27 @@ fn succeed(
     method: &PaymentMethod,
     authenticated: bool,
 ) -> PaymentIntent {
-    let charge = Charge {
+    let mut charge = Charge {
         authenticated,
         ..charge(transaction, &intent, method)
     };
+    let mut moved = BalanceTransaction::new(
+        transaction.now,
+        Movement::Charge,
+        charge.amount,
+        &charge.currency,
+        &charge.id,
+    );
+    moved.fee = payment_fee(charge.amount);
+    charge.balance_transaction = Some(moved.id.clone());
+    if let After::Dispute { .. } = method.card.after() {
+        charge.disputes_at = Some(transaction.now + DISPUTED_AFTER);
+    }
     intent.status = IntentStatus::Succeeded;
     intent.payment_method = Some(method.id.clone());
     intent.latest_charge = Some(charge.id.clone());
     intent.last_payment_error = None;
+    transaction.save_balance(&moved);
     transaction.save_charge(&charge, &["charge.succeeded"]);
     transaction.save_intent(&intent, &["payment_intent.succeeded"]);
     intent
@@ -184,6 +203,9 @@ fn charge(transaction: &Transaction<'_>, intent: &PaymentIntent, method: &Paymen
         description: intent.description.clone(),
         receipt_email: intent.receipt_email.clone(),
         amount_refunded: 0,
+        balance_transaction: None,
+        dispute: None,
+        disputes_at: None,
         authenticated: false,
         failure: None,
     }

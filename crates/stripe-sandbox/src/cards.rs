@@ -20,6 +20,21 @@ pub(crate) enum Outcome {
     Authenticates(Option<&'static Decline>),
 }
 
+/// What follows a payment that succeeded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum After {
+    Nothing,
+    /// Its holder disputes it.
+    Dispute {
+        reason: &'static str,
+        inquiry: bool,
+    },
+    /// A refund of it is pending first.
+    RefundPends,
+    /// A refund of it comes back.
+    RefundFails,
+}
+
 #[derive(Debug)]
 struct Spec {
     token: &'static str,
@@ -28,6 +43,7 @@ struct Spec {
     funding: &'static str,
     country: &'static str,
     outcome: Outcome,
+    after: After,
 }
 
 /// One of the test cards; in the journal, its `pm_card_…` name.
@@ -44,6 +60,16 @@ impl Card {
     /// What an attempt with it comes to.
     pub(crate) fn outcome(self) -> Outcome {
         self.0.outcome
+    }
+
+    /// What follows its payments.
+    pub(crate) fn after(self) -> After {
+        self.0.after
+    }
+
+    /// Such as `visa`.
+    pub(crate) fn brand(self) -> &'static str {
+        self.0.brand
     }
 
     /// As `payment_method.card` shows it.
@@ -183,6 +209,7 @@ const fn card(token: &'static str, brand: &'static str, last4: &'static str, out
         funding: "credit",
         country: "US",
         outcome,
+        after: After::Nothing,
     }
 }
 
@@ -204,8 +231,19 @@ const fn no(token: &'static str, last4: &'static str, decline: &'static Decline)
     card(token, "visa", last4, Outcome::Declines(decline))
 }
 
+const fn then(token: &'static str, last4: &'static str, after: After) -> Spec {
+    Spec {
+        after,
+        ..card(token, "visa", last4, Outcome::Succeeds)
+    }
+}
+
+const fn disputed(reason: &'static str, inquiry: bool) -> After {
+    After::Dispute { reason, inquiry }
+}
+
 /// <https://docs.stripe.com/testing>.
-static CARDS: [Spec; 43] = [
+static CARDS: [Spec; 48] = [
     card("pm_card_visa", "visa", "4242", Outcome::Succeeds),
     debit("pm_card_visa_debit", "visa", "5556", "debit"),
     card("pm_card_mastercard", "mastercard", "4444", Outcome::Succeeds),
@@ -229,6 +267,15 @@ static CARDS: [Spec; 43] = [
     of("pm_card_au", "AU", "0006"),
     of("pm_card_jp", "JP", "0003"),
     of("pm_card_in", "IN", "0008"),
+    then("pm_card_createDispute", "0259", disputed("fraudulent", false)),
+    then(
+        "pm_card_createDisputeProductNotReceived",
+        "2685",
+        disputed("product_not_received", false),
+    ),
+    then("pm_card_createDisputeInquiry", "1976", disputed("general", true)),
+    then("pm_card_pendingRefund", "7726", After::RefundPends),
+    then("pm_card_refundFail", "5126", After::RefundFails),
     no("pm_card_chargeDeclined", "0002", &GENERIC),
     no("pm_card_visa_chargeDeclined", "0002", &GENERIC),
     no("pm_card_chargeCustomerFail", "0341", &GENERIC),

@@ -1,7 +1,9 @@
 //! The routes, and what is around every request.
 
+mod balance;
 mod charges;
 mod control;
+mod disputes;
 mod events;
 mod list;
 mod payment_intents;
@@ -53,6 +55,14 @@ pub(crate) fn router(sandbox: Arc<Sandbox>) -> Router {
         .route("/v1/charges/{id}", get(charges::retrieve))
         .route("/v1/refunds", post(refunds::create).get(refunds::list))
         .route("/v1/refunds/{id}", get(refunds::retrieve).post(refunds::update))
+        .route("/v1/disputes", get(disputes::list))
+        .route(
+            "/v1/disputes/{id}",
+            get(disputes::retrieve).post(disputes::update),
+        )
+        .route("/v1/disputes/{id}/close", post(disputes::close))
+        .route("/v1/balance_transactions", get(balance::list))
+        .route("/v1/balance_transactions/{id}", get(balance::retrieve))
         .route("/v1/events", get(events::list))
         .route("/v1/events/{id}", get(events::retrieve))
         .route(
@@ -60,6 +70,14 @@ pub(crate) fn router(sandbox: Arc<Sandbox>) -> Router {
             post(control::authenticate),
         )
         .route("/_sandbox/refunds/{id}/fail", post(control::fail_refund))
+        .route("/_sandbox/charges/{id}/dispute", post(control::dispute))
+        .route("/_sandbox/disputes/{id}/close", post(control::close_dispute))
+        .route(
+            "/_sandbox/disputes/{id}/escalate",
+            post(control::escalate_dispute),
+        )
+        .route("/_sandbox/clock", get(control::clock))
+        .route("/_sandbox/clock/advance", post(control::advance))
         .route("/_sandbox/webhooks", get(control::webhooks))
         .route("/_sandbox/webhooks/redeliver", post(control::redeliver))
         .fallback(unknown)

@@ -6,6 +6,7 @@ mod auth;
 mod cards;
 mod config;
 mod currency;
+mod dispute;
 mod error;
 mod form;
 mod http;
@@ -13,8 +14,10 @@ mod id;
 mod idempotency;
 mod journal;
 mod objects;
+mod refund;
 mod sandbox;
 mod state;
+mod timers;
 mod webhooks;
 
 use std::sync::Arc;
@@ -60,6 +63,13 @@ pub async fn build(config: Config, shared: Shared) -> Result<App, StartError> {
         })
     };
     let app = App::new(NAME, http::router(Arc::clone(&sandbox)), readiness, &shared);
+    let app = {
+        let sandbox = Arc::clone(&sandbox);
+        app.with_worker(Worker::new("time", move |stop| {
+            let sandbox = Arc::clone(&sandbox);
+            async move { sandbox.keep_time(stop).await }
+        }))
+    };
     let Some(target) = sandbox.config().webhook_url.clone() else {
         return Ok(app);
     };

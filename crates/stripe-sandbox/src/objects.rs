@@ -1,11 +1,15 @@
 //! Stripe's objects. What is kept is lean (the journal holds it); `render` gives the shape of the wire.
 
+mod balance;
 mod charge;
+mod dispute;
 mod event;
 mod payment_intent;
 mod refund;
 
+pub(crate) use balance::{BalanceTransaction, Movement, payment_fee};
 pub(crate) use charge::{Charge, Failure};
+pub(crate) use dispute::{Dispute, DisputeStatus, EVIDENCE};
 pub(crate) use event::{Cause, Event, Snapshot};
 pub(crate) use payment_intent::{IntentStatus, PaymentError, PaymentIntent};
 pub(crate) use refund::{Refund, RefundStatus};

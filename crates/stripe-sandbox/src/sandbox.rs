@@ -1,5 +1,7 @@
 //! The sandbox: its state behind one lock, and the one way to change it.
 
+mod deliveries;
+mod time;
 mod transaction;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,10 +19,6 @@ use crate::idempotency::{Answer, Asked};
 use crate::journal::{Journal, JournalError};
 use crate::objects::Cause;
 use crate::state::{Record, State};
-use crate::webhooks::Job;
-
-/// How long a webhook is tried, in seconds.
-const WEBHOOKS_TRIED: i64 = 3 * 24 * 60 * 60;
 
 /// What a request came to.
 #[derive(Debug)]
@@ -77,11 +75,6 @@ impl Sandbox {
         &self.config
     }
 
-    /// The time, in seconds.
-    pub(crate) fn now(&self) -> i64 {
-        self.clock.now().unix_timestamp()
-    }
-
     /// Whether changes can be written.
     pub(crate) fn writable(&self) -> Result<(), String> {
         if self.lock().journal.writable() {
@@ -91,9 +84,11 @@ impl Sandbox {
         }
     }
 
-    /// Looks something up.
-    pub(crate) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.lock().state)
+    /// Looks something up, at a time in seconds.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&State, i64) -> T) -> T {
+        self.settle();
+        let inner = self.lock();
+        look(&inner.state, self.now_in(&inner.state))
     }
 
     /// Runs a request that changes something. What it changed, the events and the outcome that its key will give
@@ -105,6 +100,7 @@ impl Sandbox {
         cause: Cause,
         run: impl FnOnce(&mut Transaction<'_>) -> Result<Value, ApiError>,
     ) -> Outcome {
+        self.settle();
         let claim = match asked.map(|asked| self.claim(asked)).transpose() {
             Err(error) => return Outcome::Ran(Err(error)),
             Ok(Some(Claim::Ran(answer))) => return Outcome::Replayed(answer),
@@ -124,7 +120,7 @@ impl Sandbox {
     ) -> Result<Value, ApiError> {
         let mut inner = self.lock();
         let Inner { state, journal } = &mut *inner;
-        let now = self.now();
+        let now = self.now_in(state);
         let request = cause.request.clone().unwrap_or_default();
         let mut transaction = Transaction::new(state, now, cause, self.config.webhook_url.is_some());
         let outcome = run(&mut transaction);
@@ -145,88 +141,21 @@ impl Sandbox {
             tracing::error!(%error, "a change was refused");
             return Err(ApiError::journal());
         }
-        if !record.queued.is_empty() {
+        if !record.queued.is_empty() || record.ahead.is_some() {
             self.webhooks.notify_one();
         }
         Ok(record)
     }
 
     fn claim(&self, asked: Asked) -> Result<Claim<'_>, ApiError> {
-        let begun = self.lock().state.keys.begin(&asked, self.now())?;
+        let mut inner = self.lock();
+        let now = self.now_in(&inner.state);
+        let begun = inner.state.keys.begin(&asked, now)?;
+        drop(inner);
         Ok(match begun {
             Some(answer) => Claim::Ran(answer),
             None => Claim::Mine(Running { sandbox: self, asked }),
         })
-    }
-
-    /// A webhook that is due.
-    pub(crate) fn next_webhook(&self) -> Option<Job> {
-        let mut inner = self.lock();
-        let position = inner.state.queue.take()?;
-        let event = inner.state.events.at(position)?;
-        let body = serde_json::to_vec_pretty(&event.render(1)).unwrap_or_default();
-        Some(Job {
-            position,
-            event: event.id.clone(),
-            body: body.into(),
-        })
-    }
-
-    /// When the next webhook is due.
-    pub(crate) fn next_webhook_at(&self) -> Option<Instant> {
-        self.lock().state.queue.next_at()
-    }
-
-    /// Returns when there may be webhooks that were not there before.
-    pub(crate) async fn webhooks_wait(&self) {
-        self.webhooks.notified().await;
-    }
-
-    /// What was being delivered when the worker ended is due again.
-    pub(crate) fn webhooks_recover(&self) {
-        self.lock().state.queue.recover();
-    }
-
-    /// Makes all webhooks that wait due now.
-    pub(crate) fn hurry_webhooks(&self) {
-        self.lock().state.queue.hurry();
-        self.webhooks.notify_one();
-    }
-
-    /// An attempt is over.
-    pub(crate) fn webhook_done(&self, job: &Job, outcome: Result<(), String>) {
-        let mut inner = self.lock();
-        let Inner { state, journal } = &mut *inner;
-        if let Err(why) = outcome {
-            let age = state
-                .events
-                .at(job.position)
-                .map_or(0, |event| self.now() - event.created);
-            if age < WEBHOOKS_TRIED {
-                tracing::debug!(
-                    event = job.event,
-                    why,
-                    "a webhook was not taken; it is tried again"
-                );
-                state.queue.failed(job.position, why);
-                return;
-            }
-            tracing::warn!(
-                event = job.event,
-                why,
-                "a webhook was not taken for three days and is given up"
-            );
-        }
-        let record = Record {
-            settled: vec![job.event.clone()],
-            ..Record::default()
-        };
-        match self.commit(journal, record) {
-            Ok(record) => state.apply(record),
-            Err(_) => state
-                .queue
-                .failed(job.position, "the journal could not be written".to_owned()),
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -1,15 +1,17 @@
 //! Everything the sandbox knows, in memory.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::idempotency::{Answer, Keys};
-use crate::objects::{Charge, Event, PaymentIntent, PaymentMethod, Refund};
+use crate::objects::{BalanceTransaction, Charge, Dispute, Event, PaymentIntent, PaymentMethod, Refund};
+use crate::timers::{Due, Timers};
 use crate::webhooks::Queue;
 
 /// How long events are kept, in seconds.
-const EVENTS_KEPT: i64 = 30 * 24 * 60 * 60;
+pub(crate) const EVENTS_KEPT: i64 = 30 * 24 * 60 * 60;
 
 /// What one request changed: a line of the journal.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -21,6 +23,10 @@ pub(crate) struct Record {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) refunds: Vec<Refund>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) disputes: Vec<Dispute>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) balance: Vec<BalanceTransaction>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) methods: Vec<PaymentMethod>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) events: Vec<Event>,
@@ -30,6 +36,9 @@ pub(crate) struct Record {
     /// Events that are delivered, or given up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) settled: Vec<String>,
+    /// How far time is ahead of the machine's, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ahead: Option<i64>,
     /// The outcome to be given again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) answer: Option<Answer>,
@@ -41,10 +50,13 @@ impl Record {
         self.intents.is_empty()
             && self.charges.is_empty()
             && self.refunds.is_empty()
+            && self.disputes.is_empty()
+            && self.balance.is_empty()
             && self.methods.is_empty()
             && self.events.is_empty()
             && self.queued.is_empty()
             && self.settled.is_empty()
+            && self.ahead.is_none()
             && self.answer.is_none()
     }
 }
@@ -76,6 +88,8 @@ macro_rules! row {
 row!(PaymentIntent, "payment_intent");
 row!(Charge, "charge");
 row!(Refund, "refund");
+row!(Dispute, "dispute");
+row!(BalanceTransaction, "balance transaction");
 row!(PaymentMethod, "PaymentMethod");
 row!(Event, "event");
 
@@ -132,18 +146,35 @@ pub(crate) struct State {
     pub(crate) intents: Table<PaymentIntent>,
     pub(crate) charges: Table<Charge>,
     pub(crate) refunds: Table<Refund>,
+    pub(crate) disputes: Table<Dispute>,
+    pub(crate) balance: Table<BalanceTransaction>,
     pub(crate) methods: Table<PaymentMethod>,
     pub(crate) events: Table<Event>,
     pub(crate) keys: Keys,
     pub(crate) queue: Queue,
+    pub(crate) timers: Timers,
+    /// How far time is ahead of the machine's, in seconds.
+    pub(crate) ahead: i64,
 }
 
 impl State {
     /// Takes in what a request changed.
     pub(crate) fn apply(&mut self, record: Record) {
         record.intents.into_iter().for_each(|row| self.intents.put(row));
-        record.charges.into_iter().for_each(|row| self.charges.put(row));
-        record.refunds.into_iter().for_each(|row| self.refunds.put(row));
+        for row in record.charges {
+            self.timers.set(Due::Charge(row.id.clone()), row.disputes_at);
+            self.charges.put(row);
+        }
+        for row in record.refunds {
+            let at = row.settles.map(|(at, _)| at);
+            self.timers.set(Due::Refund(row.id.clone()), at);
+            self.refunds.put(row);
+        }
+        for row in record.disputes {
+            self.timers.set(Due::Dispute(row.id.clone()), row.acts_at());
+            self.disputes.put(row);
+        }
+        record.balance.into_iter().for_each(|row| self.balance.put(row));
         record.methods.into_iter().for_each(|row| self.methods.put(row));
         record.events.into_iter().for_each(|row| self.events.put(row));
         for position in record.queued.iter().filter_map(|id| self.events.position(id)) {
@@ -152,15 +183,28 @@ impl State {
         for position in record.settled.iter().filter_map(|id| self.events.position(id)) {
             self.queue.settle(position);
         }
+        if let Some(ahead) = record.ahead {
+            let moved = u64::try_from(ahead - self.ahead).unwrap_or_default();
+            self.queue.hasten(Duration::from_secs(moved));
+            self.ahead = ahead;
+        }
         if let Some(answer) = record.answer {
             self.keys.keep(answer);
         }
     }
 
-    /// Gives `each` the records that make this state anew; what is out of date at `now` is left out.
+    /// Gives `each` the records that make this state anew; what is out of date at `now`, by the machine's
+    /// clock, is left out.
     pub(crate) fn dump<E>(&self, now: i64, each: &mut dyn FnMut(&Record) -> Result<(), E>) -> Result<(), E> {
         /// Rows to a line: few enough to read by eye, enough to be fast.
         const ROWS: usize = 50;
+        let now = now.saturating_add(self.ahead);
+        if self.ahead != 0 {
+            each(&Record {
+                ahead: Some(self.ahead),
+                ..Record::default()
+            })?;
+        }
         for rows in self.methods.rows().chunks(ROWS) {
             each(&Record {
                 methods: rows.to_vec(),
@@ -182,6 +226,18 @@ impl State {
         for rows in self.refunds.rows().chunks(ROWS) {
             each(&Record {
                 refunds: rows.to_vec(),
+                ..Record::default()
+            })?;
+        }
+        for rows in self.disputes.rows().chunks(ROWS) {
+            each(&Record {
+                disputes: rows.to_vec(),
+                ..Record::default()
+            })?;
+        }
+        for rows in self.balance.rows().chunks(ROWS) {
+            each(&Record {
+                balance: rows.to_vec(),
                 ..Record::default()
             })?;
         }

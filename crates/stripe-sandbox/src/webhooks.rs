@@ -68,7 +68,7 @@ pub(crate) async fn deliver(sandbox: Arc<Sandbox>, target: Uri, stop: Cancellati
 
 async fn attempt(sandbox: &Sandbox, client: &Http, target: &Uri, job: Job) {
     // The time of the signature is that of the attempt: receivers refuse old ones.
-    let signature = sign(&sandbox.config().webhook_secret, sandbox.now(), &job.body);
+    let signature = sign(&sandbox.config().webhook_secret, sandbox.wall_clock(), &job.body);
     let outcome =
         match tokio::time::timeout(PATIENCE, post(client, target, signature, job.body.clone())).await {
             Ok(outcome) => outcome,

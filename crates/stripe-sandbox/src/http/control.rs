@@ -7,10 +7,13 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::request::Call;
-use crate::attempt;
 use crate::error::ApiError;
 use crate::form::required;
-use crate::objects::{IntentStatus, RefundStatus};
+use crate::objects::{DisputeStatus, IntentStatus, RefundStatus};
+use crate::{attempt, dispute, refund};
+
+/// The farthest that time goes in one step: ten years, in seconds.
+const LONGEST_STEP: i64 = 315_360_000;
 
 /// The payer passes 3-D Secure, or does not.
 pub(super) async fn authenticate(Path(id): Path<String>, call: Call) -> Response {
@@ -41,18 +44,76 @@ pub(super) async fn fail_refund(Path(id): Path<String>, call: Call) -> Response 
         let reasons = ["lost_or_stolen_card", "expired_or_canceled_card", "unknown"];
         let why = params.choice("failure_reason", &reasons)?;
         params.finish()?;
-        let mut refund = transaction.refund(&id)?;
+        let refund = transaction.refund(&id)?;
         if refund.status == RefundStatus::Failed {
             return Err(ApiError::bad_request("This refund has failed already.").into_outcome());
         }
-        let mut charge = transaction.charge_of("charge", &refund.charge)?;
-        charge.amount_refunded -= refund.amount;
-        refund.status = RefundStatus::Failed;
-        refund.failure_reason = Some(why.unwrap_or_else(|| "unknown".to_owned()));
-        transaction.save_charge(&charge, &[]);
-        transaction.save_refund(&refund, &["refund.updated", "refund.failed"]);
-        Ok(refund.render())
+        refund::fail(transaction, refund, why.as_deref().unwrap_or("unknown")).map(|refund| refund.render())
     })
+}
+
+/// The card's holder disputes a charge.
+pub(super) async fn dispute(Path(id): Path<String>, call: Call) -> Response {
+    call.write(|transaction, params| {
+        let reason = params.choice("reason", &dispute::REASONS)?;
+        let inquiry = params.flag("inquiry")?.unwrap_or(false);
+        params.finish()?;
+        let charge = transaction.charge_of("charge", &id)?;
+        let reason = reason.as_deref().unwrap_or("fraudulent");
+        dispute::open(transaction, charge, reason, inquiry).map(|dispute| dispute.render())
+    })
+}
+
+/// The bank decides.
+pub(super) async fn close_dispute(Path(id): Path<String>, call: Call) -> Response {
+    call.write(|transaction, params| {
+        let word = required(
+            "status",
+            params.choice("status", &["won", "lost", "warning_closed"])?,
+        )?;
+        params.finish()?;
+        let dispute = transaction.dispute(&id)?;
+        let status = match word.as_str() {
+            "won" => DisputeStatus::Won,
+            "lost" => DisputeStatus::Lost,
+            _ => DisputeStatus::WarningClosed,
+        };
+        dispute::close(transaction, dispute, status)
+    })
+}
+
+/// The bank makes a chargeback of an inquiry.
+pub(super) async fn escalate_dispute(Path(id): Path<String>, call: Call) -> Response {
+    call.write(|transaction, params| {
+        params.finish()?;
+        let dispute = transaction.dispute(&id)?;
+        dispute::escalate(transaction, dispute)
+    })
+}
+
+/// What time it is in the sandbox, and how far that is ahead of the machine's.
+pub(super) async fn clock(call: Call) -> Response {
+    call.write(|transaction, params| {
+        params.finish()?;
+        Ok(json!({"now": transaction.now, "ahead": transaction.ahead()}))
+    })
+}
+
+/// Moves the sandbox's time; what is due by then happens before this is answered.
+pub(super) async fn advance(call: Call) -> Response {
+    let sandbox = Arc::clone(call.sandbox());
+    let response = call.write(|transaction, params| {
+        let seconds = required("seconds", params.integer("seconds")?)?;
+        params.finish()?;
+        if !(0..=LONGEST_STEP).contains(&seconds) {
+            let why = "This value must be between 0 and 315360000: time goes forward.";
+            return Err(ApiError::invalid("seconds", why));
+        }
+        let ahead = transaction.advance(seconds);
+        Ok(json!({"now": transaction.now + seconds, "ahead": ahead}))
+    });
+    sandbox.settle();
+    response
 }
 
 /// What is still to be delivered.

@@ -8,17 +8,17 @@ use super::list::Paging;
 use super::request::Call;
 use crate::error::ApiError;
 use crate::form::Params;
-use crate::objects::{Charge, Metadata, Refund, RefundStatus, merge};
+use crate::objects::{Charge, Metadata, Refund, merge};
+use crate::refund;
 use crate::sandbox::Transaction;
 use crate::state::Row as _;
-use crate::{currency, id};
 
 /// Gives money back.
 pub(super) async fn create(call: Call) -> Response {
-    call.write(refund)
+    call.write(give_back)
 }
 
-fn refund(transaction: &mut Transaction<'_>, params: &mut Params) -> Result<Value, ApiError> {
+fn give_back(transaction: &mut Transaction<'_>, params: &mut Params) -> Result<Value, ApiError> {
     let (intent, charge) = (params.word("payment_intent")?, params.word("charge")?);
     let amount = params.integer("amount")?;
     let reason = params.choice("reason", &["duplicate", "fraudulent", "requested_by_customer"])?;
@@ -28,43 +28,8 @@ fn refund(transaction: &mut Transaction<'_>, params: &mut Params) -> Result<Valu
     }
     params.finish()?;
 
-    let mut charge = charge_of(transaction, intent, charge)?;
-    let left = charge.refundable();
-    if left == 0 {
-        let why = format!("Charge {} has already been refunded.", charge.id);
-        return Err(ApiError::state("charge_already_refunded", why));
-    }
-    let amount = amount.unwrap_or(left);
-    if amount < 1 {
-        let why = "This value must be greater than or equal to 1.";
-        return Err(ApiError::invalid("amount", why).code("parameter_invalid_integer"));
-    }
-    if amount > left {
-        let show = |amount| currency::display(amount, &charge.currency);
-        let why = format!(
-            "Refund amount ({}) is greater than unrefunded amount on charge ({})",
-            show(amount),
-            show(left)
-        );
-        return Err(ApiError::invalid("amount", why).into_outcome());
-    }
-
-    charge.amount_refunded += amount;
-    let refund = Refund {
-        id: id::random("re"),
-        created: transaction.now,
-        amount,
-        currency: charge.currency.clone(),
-        charge: charge.id.clone(),
-        payment_intent: charge.payment_intent.clone(),
-        status: RefundStatus::Succeeded,
-        reason,
-        failure_reason: None,
-        metadata,
-    };
-    transaction.save_refund(&refund, &["refund.created"]);
-    transaction.save_charge(&charge, &["charge.refunded"]);
-    Ok(refund.render())
+    let charge = charge_of(transaction, intent, charge)?;
+    refund::make(transaction, charge, amount, reason, metadata).map(|refund| refund.render())
 }
 
 /// The charge that the parameters name, if money was taken by it.

@@ -87,10 +87,18 @@ impl Call {
 
     /// Answers with what `look` finds.
     pub(super) fn read(self, look: impl FnOnce(&State, &mut Params) -> Result<Value, ApiError>) -> Response {
+        self.read_at(|state, _, params| look(state, params))
+    }
+
+    /// Answers with what `look` finds at this time, in seconds.
+    pub(super) fn read_at(
+        self,
+        look: impl FnOnce(&State, i64, &mut Params) -> Result<Value, ApiError>,
+    ) -> Response {
         let Self {
             sandbox, mut params, ..
         } = self;
-        match sandbox.read(|state| look(state, &mut params)) {
+        match sandbox.read(|state, now| look(state, now, &mut params)) {
             Ok(body) => reply(StatusCode::OK, &body),
             Err(error) => fail(&error),
         }

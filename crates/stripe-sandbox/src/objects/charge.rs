@@ -23,6 +23,15 @@ pub(crate) struct Charge {
     /// What went back.
     #[serde(default)]
     pub(crate) amount_refunded: i64,
+    /// The payment's movement of the balance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) balance_transaction: Option<String>,
+    /// The last dispute of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dispute: Option<String>,
+    /// When its holder is going to dispute it, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) disputes_at: Option<i64>,
     /// Whether 3-D Secure was passed.
     #[serde(default)]
     pub(crate) authenticated: bool,
@@ -66,7 +75,7 @@ impl Charge {
             "application": null,
             "application_fee": null,
             "application_fee_amount": null,
-            "balance_transaction": null,
+            "balance_transaction": self.balance_transaction,
             "billing_details": no_billing_details(),
             "calculated_statement_descriptor": "SOUK",
             "captured": paid,
@@ -74,7 +83,7 @@ impl Charge {
             "currency": self.currency,
             "customer": null,
             "description": self.description,
-            "disputed": false,
+            "disputed": self.dispute.is_some(),
             "failure_balance_transaction": null,
             "failure_code": self.failure.as_ref().map(|f| &f.code),
             "failure_message": self.failure.as_ref().map(|f| &f.message),

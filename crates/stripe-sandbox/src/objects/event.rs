@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Charge, PaymentIntent, Refund};
+use super::{Charge, Dispute, PaymentIntent, Refund};
 use crate::API_VERSION;
 
 /// What happened.
@@ -34,6 +34,7 @@ pub(crate) enum Snapshot {
     PaymentIntent(PaymentIntent),
     Charge(Charge),
     Refund(Refund),
+    Dispute(Dispute),
 }
 
 impl Event {
@@ -43,6 +44,7 @@ impl Event {
             Snapshot::PaymentIntent(intent) => intent.render(),
             Snapshot::Charge(charge) => charge.render(),
             Snapshot::Refund(refund) => refund.render(),
+            Snapshot::Dispute(dispute) => dispute.render(),
         };
         json!({
             "id": self.id,

@@ -9,6 +9,7 @@ use super::Metadata;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RefundStatus {
+    Pending,
     Succeeded,
     Failed,
 }
@@ -27,6 +28,14 @@ pub(crate) struct Refund {
     pub(crate) reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failure_reason: Option<String>,
+    /// When the bank has its last word on it, in seconds, and which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) settles: Option<(i64, RefundStatus)>,
+    /// Its movement of the balance, and that of the money coming back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) balance_transaction: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) failure_balance_transaction: Option<String>,
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub(crate) metadata: Metadata,
 }
@@ -35,6 +44,7 @@ impl Refund {
     /// As the wire shows it.
     pub(crate) fn render(&self) -> Value {
         let status = match self.status {
+            RefundStatus::Pending => "pending",
             RefundStatus::Succeeded => "succeeded",
             RefundStatus::Failed => "failed",
         };
@@ -42,7 +52,7 @@ impl Refund {
             "id": self.id,
             "object": "refund",
             "amount": self.amount,
-            "balance_transaction": null,
+            "balance_transaction": self.balance_transaction,
             "charge": self.charge,
             "created": self.created,
             "currency": self.currency,
@@ -60,8 +70,17 @@ impl Refund {
             "status": status,
             "transfer_reversal": null,
         });
-        if let (Some(refund), Some(why)) = (refund.as_object_mut(), &self.failure_reason) {
-            refund.insert("failure_reason".to_owned(), why.as_str().into());
+        let only_if_there = [
+            ("failure_reason", &self.failure_reason),
+            ("failure_balance_transaction", &self.failure_balance_transaction),
+        ];
+        if let Some(refund) = refund.as_object_mut() {
+            for (name, value) in only_if_there {
+                refund.extend(value.as_deref().map(|value| (name.to_owned(), value.into())));
+            }
+            if self.status == RefundStatus::Pending {
+                refund.insert("pending_reason".to_owned(), "processing".into());
+            }
         }
         refund
     }

@@ -1,7 +1,9 @@
 //! What one request reads and changes. Nothing is visible before it is committed.
 
 use crate::error::ApiError;
-use crate::objects::{Cause, Charge, Event, PaymentIntent, PaymentMethod, Refund, Snapshot};
+use crate::objects::{
+    BalanceTransaction, Cause, Charge, Dispute, Event, PaymentIntent, PaymentMethod, Refund, Snapshot,
+};
 use crate::state::{Record, Row as _, State};
 use crate::{cards, id};
 
@@ -30,6 +32,18 @@ impl<'a> Transaction<'a> {
         self.record
     }
 
+    /// How far the sandbox's time is ahead of the machine's, in seconds.
+    pub(crate) fn ahead(&self) -> i64 {
+        self.state.ahead
+    }
+
+    /// Moves time on, once this is committed; gives how far ahead it is then.
+    pub(crate) fn advance(&mut self, seconds: i64) -> i64 {
+        let ahead = self.state.ahead.saturating_add(seconds);
+        self.record.ahead = Some(ahead);
+        ahead
+    }
+
     /// The intent that the URL names.
     pub(crate) fn intent(&self, id: &str) -> Result<PaymentIntent, ApiError> {
         let found = self.state.intents.get(id).cloned();
@@ -52,6 +66,17 @@ impl<'a> Transaction<'a> {
     pub(crate) fn refund(&self, id: &str) -> Result<Refund, ApiError> {
         let found = self.state.refunds.get(id).cloned();
         found.ok_or_else(|| ApiError::missing(Refund::NOUN, "id", id))
+    }
+
+    /// The dispute that the URL names.
+    pub(crate) fn dispute(&self, id: &str) -> Result<Dispute, ApiError> {
+        let found = self.state.disputes.get(id).cloned();
+        found.ok_or_else(|| ApiError::missing(Dispute::NOUN, "dispute", id))
+    }
+
+    /// The last dispute of `charge`.
+    pub(crate) fn dispute_of(&self, charge: &Charge) -> Option<&Dispute> {
+        self.state.disputes.get(charge.dispute.as_deref()?)
     }
 
     /// The card behind `id`: a test card's name makes a payment method of its own, as at Stripe.
@@ -100,6 +125,19 @@ impl<'a> Transaction<'a> {
             self.emit(kind, Snapshot::Refund(refund.clone()));
         }
         self.record.refunds.push(refund.clone());
+    }
+
+    /// Keeps a dispute as it is now, and says what happened to it.
+    pub(crate) fn save_dispute(&mut self, dispute: &Dispute, kinds: &[&str]) {
+        for kind in kinds {
+            self.emit(kind, Snapshot::Dispute(dispute.clone()));
+        }
+        self.record.disputes.push(dispute.clone());
+    }
+
+    /// Keeps a movement of the balance.
+    pub(crate) fn save_balance(&mut self, moved: &BalanceTransaction) {
+        self.record.balance.push(moved.clone());
     }
 
     fn emit(&mut self, kind: &str, object: Snapshot) {

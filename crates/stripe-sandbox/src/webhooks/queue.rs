@@ -98,6 +98,17 @@ impl Queue {
         }
     }
 
+    /// Time has moved on by `span`.
+    pub(crate) fn hasten(&mut self, span: Duration) {
+        for (position, delivery) in &mut self.deliveries {
+            let Some(due) = delivery.due else { continue };
+            let sooner = due.checked_sub(span).unwrap_or_else(Instant::now);
+            self.waiting.remove(&(due, *position));
+            self.waiting.insert((sooner, *position));
+            delivery.due = Some(sooner);
+        }
+    }
+
     /// Nothing runs any more: what was being delivered is due again.
     pub(crate) fn recover(&mut self) {
         let stuck = |(position, delivery): (&usize, &Delivery)| delivery.due.is_none().then_some(*position);

@@ -80,6 +80,22 @@ impl Sandbox {
         self.post(&path, &format!("payment_method={card}")).await
     }
 
+    /// An intent paid with `card`, and its charge.
+    pub async fn paid(&self, card: &str) -> (String, String) {
+        let intent = self.intent().await;
+        let paid = self.confirm(&intent, card).await;
+        assert_eq!(paid.json["status"], "succeeded", "{}", paid.json);
+        (intent, paid.json["latest_charge"].as_str().unwrap().to_owned())
+    }
+
+    /// Moves the sandbox's time.
+    pub async fn advance(&self, seconds: i64) {
+        let moved = self
+            .post("/_sandbox/clock/advance", &format!("seconds={seconds}"))
+            .await;
+        assert_eq!(moved.status, 200, "{}", moved.json);
+    }
+
     /// The types of all events so far, the latest first.
     pub async fn events(&self) -> Vec<String> {
         let events = self.get("/v1/events?limit=100").await.json;

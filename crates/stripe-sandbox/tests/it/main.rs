@@ -6,8 +6,11 @@
     reason = "a test fails by panicking, also in what its tests share"
 )]
 
+mod disputes;
 mod harness;
 mod idempotency;
 mod memory;
 mod payments;
+mod refunds;
+mod time;
 mod webhooks;

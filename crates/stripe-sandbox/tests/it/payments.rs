@@ -1,4 +1,4 @@
-//! Paying, being declined, cancelling, refunding.
+//! Paying, being declined, cancelling.
 
 use crate::harness::Sandbox;
 
@@ -62,37 +62,6 @@ async fn a_declined_card_leaves_the_intent_open_for_another() {
         );
     }
     assert_eq!(stripe.confirm(&id, "pm_card_visa").await.status, 200);
-}
-
-#[tokio::test]
-async fn refunds_take_what_was_paid_and_no_more() {
-    let stripe = Sandbox::open(None).await;
-    let id = stripe.intent().await;
-    let early = stripe.post("/v1/refunds", &format!("payment_intent={id}")).await;
-    assert_eq!(early.status, 400, "nothing was paid yet");
-    stripe.confirm(&id, "pm_card_visa").await;
-    let part = stripe
-        .post(
-            "/v1/refunds",
-            &format!("payment_intent={id}&amount=500&metadata[refund_id]=7"),
-        )
-        .await;
-    assert_eq!((part.status, &part.json["amount"]), (200, &500.into()));
-    assert_eq!(part.json["metadata"]["refund_id"], "7");
-    assert_eq!(
-        stripe
-            .post("/v1/refunds", &format!("payment_intent={id}&amount=1501"))
-            .await
-            .status,
-        400
-    );
-    let rest = stripe.post("/v1/refunds", &format!("payment_intent={id}")).await;
-    assert_eq!(rest.json["amount"], 1500);
-    let over = stripe.post("/v1/refunds", &format!("payment_intent={id}")).await;
-    assert_eq!(
-        (over.status, &over.json["error"]["code"]),
-        (400, &"charge_already_refunded".into())
-    );
 }
 
 #[tokio::test]
