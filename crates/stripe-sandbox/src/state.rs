@@ -177,11 +177,12 @@ impl State {
         record.balance.into_iter().for_each(|row| self.balance.put(row));
         record.methods.into_iter().for_each(|row| self.methods.put(row));
         record.events.into_iter().for_each(|row| self.events.put(row));
-        for position in record.queued.iter().filter_map(|id| self.events.position(id)) {
-            self.queue.push(position);
-        }
+        // What was taken and is asked for again is in both.
         for position in record.settled.iter().filter_map(|id| self.events.position(id)) {
             self.queue.settle(position);
+        }
+        for position in record.queued.iter().filter_map(|id| self.events.position(id)) {
+            self.queue.push(position);
         }
         if let Some(ahead) = record.ahead {
             let moved = u64::try_from(ahead - self.ahead).unwrap_or_default();

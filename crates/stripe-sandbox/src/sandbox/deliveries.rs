@@ -68,8 +68,10 @@ impl Sandbox {
                 "a webhook was not taken for three days and is given up"
             );
         }
+        let again = state.queue.again(job.position);
         let record = Record {
             settled: vec![job.event.clone()],
+            queued: again.then(|| job.event.clone()).into_iter().collect(),
             ..Record::default()
         };
         match self.commit(journal, record) {

@@ -25,6 +25,8 @@ pub(crate) struct Delivery {
     pub(crate) last: Option<String>,
     /// `None` while an attempt runs.
     due: Option<Instant>,
+    /// Asked for while an attempt ran: once more, even if that is taken.
+    again: bool,
 }
 
 /// All events that were not yet taken.
@@ -35,18 +37,26 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Has the event delivered, now; harmless if it is waiting already.
+    /// Has the event delivered, now; if it is on its way already, once more after that; harmless if it is waiting.
     pub(crate) fn push(&mut self, position: usize) {
-        let delivery = self.deliveries.entry(position).or_insert(Delivery {
+        if let Some(delivery) = self.deliveries.get_mut(&position) {
+            delivery.again = delivery.due.is_none();
+            return;
+        }
+        let now = Instant::now();
+        let delivery = Delivery {
             attempts: 0,
             last: None,
-            due: None,
-        });
-        if delivery.due.is_none() {
-            let now = Instant::now();
-            delivery.due = Some(now);
-            self.waiting.insert((now, position));
-        }
+            due: Some(now),
+            again: false,
+        };
+        self.deliveries.insert(position, delivery);
+        self.waiting.insert((now, position));
+    }
+
+    /// Whether it was asked for while the attempt that is over now ran.
+    pub(crate) fn again(&self, position: usize) -> bool {
+        self.deliveries.get(&position).is_some_and(|d| d.again)
     }
 
     /// The event was taken, or is given up.
@@ -79,6 +89,7 @@ impl Queue {
             .and_then(|n| PAUSES.get(n));
         let due = Instant::now() + pause.map_or(LONGEST, |ms| Duration::from_millis(*ms));
         delivery.attempts += 1;
+        delivery.again = false;
         delivery.last = Some(why);
         if let Some(earlier) = delivery.due.replace(due) {
             self.waiting.remove(&(earlier, position));
@@ -111,9 +122,13 @@ impl Queue {
 
     /// Nothing runs any more: what was being delivered is due again.
     pub(crate) fn recover(&mut self) {
-        let stuck = |(position, delivery): (&usize, &Delivery)| delivery.due.is_none().then_some(*position);
-        let stuck: Vec<usize> = self.deliveries.iter().filter_map(stuck).collect();
-        stuck.into_iter().for_each(|position| self.push(position));
+        let now = Instant::now();
+        for (position, delivery) in &mut self.deliveries {
+            if delivery.due.is_none() {
+                delivery.due = Some(now);
+                self.waiting.insert((now, *position));
+            }
+        }
     }
 
     /// Whether the event waits, or is being delivered.

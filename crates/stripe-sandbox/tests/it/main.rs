@@ -11,6 +11,7 @@ mod harness;
 mod idempotency;
 mod memory;
 mod payments;
+mod receiver;
 mod refunds;
 mod time;
 mod webhooks;

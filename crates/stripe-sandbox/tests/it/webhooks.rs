@@ -1,135 +1,11 @@
 //! Events reach whoever listens: signed, again until they are taken, and across restarts.
 
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::routing::post;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::{HeaderMap, StatusCode};
-use runtime::{Bindings, Limits, Running, Secret, Served, Shared, SystemClock};
-use serde_json::Value;
-use sha2::Sha256;
-use stripe_sandbox::{Config, build};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 
-use crate::harness::{Sandbox, TempDir};
-
-const SECRET: &str = "whsec_of-this-test-0123456789abcdef";
-
-/// One attempt as it arrived.
-struct Arrival {
-    signature: String,
-    body: Bytes,
-}
-
-impl Arrival {
-    fn event(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    /// The time of the signature, which must be over the very bytes that came.
-    fn signed_at(&self) -> i64 {
-        let (time, signature) = self.signature.split_once(",v1=").unwrap();
-        let time = time.strip_prefix("t=").unwrap();
-        let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-        mac.update(format!("{time}.").as_bytes());
-        mac.update(&self.body);
-        mac.verify_slice(&hex::decode(signature).unwrap()).unwrap();
-        time.parse().unwrap()
-    }
-}
-
-/// Whoever listens: refuses so many attempts, then takes what comes.
-struct Receiver {
-    address: SocketAddr,
-    arrivals: mpsc::UnboundedReceiver<Arrival>,
-}
-
-impl Receiver {
-    fn listen(shared: &Shared, listener: TcpListener, refuse: u32) -> Self {
-        let address = listener.local_addr().unwrap();
-        let (arrive, arrivals) = mpsc::unbounded_channel();
-        let refuse = Arc::new(AtomicU32::new(refuse));
-        let take = post(async move |headers: HeaderMap, body: Bytes| {
-            let signature = headers["stripe-signature"].to_str().unwrap().to_owned();
-            arrive.send(Arrival { signature, body }).unwrap();
-            match refuse.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
-                Ok(_) => StatusCode::INTERNAL_SERVER_ERROR,
-                Err(_) => StatusCode::OK,
-            }
-        });
-        let serving = runtime::serve(
-            listener,
-            Router::new().route("/hook", take),
-            Limits::INSIDE,
-            shared.tracker.clone(),
-            shared.stop.clone(),
-            Duration::from_secs(5),
-        );
-        shared.tracker.spawn(serving);
-        Self { address, arrivals }
-    }
-
-    async fn next(&mut self) -> Arrival {
-        tokio::time::timeout(Duration::from_secs(20), self.arrivals.recv())
-            .await
-            .expect("a delivery")
-            .unwrap()
-    }
-
-    /// The types of the next events that come, in the order of their names.
-    async fn types(&mut self, count: usize) -> Vec<String> {
-        let mut types = Vec::new();
-        for _ in 0..count {
-            types.push(self.next().await.event()["type"].as_str().unwrap().to_owned());
-        }
-        types.sort();
-        types
-    }
-}
-
-async fn start(shared: &Shared, target: SocketAddr, data_file: Option<&Path>) -> (Sandbox, Running) {
-    let config = Config {
-        webhook_url: Some(format!("http://{target}/hook").parse().unwrap()),
-        webhook_secret: Secret::new(SECRET),
-        data_file: data_file.map(Path::to_path_buf),
-        ..Config::default()
-    };
-    let app = build(config, shared.clone()).await.unwrap();
-    let sandbox = Sandbox::of(&app);
-    let served = Served {
-        app,
-        bindings: Bindings::default(),
-        limits: Limits::INSIDE,
-    };
-    (sandbox, Running::start(vec![served], shared.clone()))
-}
-
-fn shared() -> Shared {
-    Shared::new(Arc::new(SystemClock))
-}
-
-async fn any_port() -> TcpListener {
-    TcpListener::bind("127.0.0.1:0").await.unwrap()
-}
-
-/// Returns once the stand-in knows that every event was taken.
-async fn all_taken(stripe: &Sandbox) {
-    let taken = async {
-        while stripe.get("/_sandbox/webhooks").await.json["pending"] != 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), taken)
-        .await
-        .expect("all is taken");
-}
+use crate::harness::TempDir;
+use crate::receiver::{self, Receiver, all_taken, any_port, shared, start};
 
 const OF_A_PAYMENT: [&str; 3] = [
     "charge.succeeded",
@@ -200,7 +76,7 @@ async fn what_nobody_took_is_told_after_a_restart() {
         assert_eq!(waiting.json["pending"], 3, "{}", waiting.json);
         running.stop(Duration::ZERO).await;
     }
-    let shared = shared();
+    let shared = receiver::shared();
     let mut receiver = Receiver::listen(&shared, TcpListener::bind(target).await.unwrap(), 0);
     let (stripe, running) = start(&shared, target, Some(&journal)).await;
     assert_eq!(receiver.types(3).await, OF_A_PAYMENT);
@@ -209,10 +85,38 @@ async fn what_nobody_took_is_told_after_a_restart() {
     drop(stripe);
 
     // What was taken is not told once more.
-    let shared = self::shared();
+    let shared = receiver::shared();
     let mut receiver = Receiver::listen(&shared, TcpListener::bind(target).await.unwrap(), 0);
     let (stripe, running) = start(&shared, target, Some(&journal)).await;
     assert_eq!(stripe.get("/_sandbox/webhooks").await.json["pending"], 0);
     running.stop(Duration::ZERO).await;
     assert!(receiver.arrivals.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn an_event_asked_for_while_it_is_on_its_way_comes_once_more() {
+    let folder = TempDir::new("in-flight");
+    let shared = shared();
+    let mut receiver = Receiver::listen(&shared, any_port().await, 0);
+    let (stripe, running) = start(&shared, receiver.address, Some(&folder.file())).await;
+    let held = receiver.hold().await;
+    // As many as are delivered at a time: the receiver has them all and did not answer yet.
+    let mut ids = Vec::new();
+    for _ in 0..8 {
+        stripe.intent().await;
+        let arrival = receiver.arrivals.recv().await.unwrap();
+        ids.push(arrival.event()["id"].as_str().unwrap().to_owned());
+    }
+    let id = &ids[0];
+    for _ in 0..2 {
+        let asked = stripe
+            .post("/_sandbox/webhooks/redeliver", &format!("event={id}"))
+            .await;
+        assert_eq!(asked.status, 200);
+    }
+    drop(held);
+    assert_eq!(receiver.next().await.event()["id"], *id);
+    all_taken(&stripe).await;
+    running.stop(Duration::ZERO).await;
+    assert!(receiver.arrivals.try_recv().is_err(), "once more, not twice");
 }
