@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod facts;
+pub mod ledger;
 pub mod operations;
 pub mod payments;
 pub mod refunds;

@@ -10,8 +10,10 @@ use wire::events::{
 };
 
 use crate::NAME;
-use crate::domain::{IntentSeen, IntentState, News, Payment, Refund, RefundSeen, Status};
+use crate::domain::ledger::Fact;
+use crate::domain::{IntentSeen, IntentState, News, Payment, Refund, RefundSeen, RefundStatus, Status};
 use crate::error::PaymentError;
+use crate::store::ledger::{self, Posting};
 use crate::store::operations::{self, Kind};
 use crate::store::{facts, fault, payments, refunds};
 
@@ -106,14 +108,23 @@ async fn announce(
     news: News,
     at: OffsetDateTime,
 ) -> Result<(), PaymentError> {
-    let (fact, about) = match &news {
-        News::Succeeded => ("succeeded", &intent.id),
-        News::Mismatched(_) => ("mismatched", &intent.id),
-        News::Cancelled => ("cancelled", &intent.id),
-        // An intent may fail many times, each of its attempts once.
-        News::Failed(_) => ("failed", intent.charge.as_ref().unwrap_or(&intent.id)),
+    let fact = match &news {
+        News::Succeeded => "succeeded",
+        News::Mismatched(_) => "mismatched",
+        News::Cancelled => "cancelled",
+        News::Failed(_) => "failed",
     };
-    if !facts::first_time(conn, about, fact, payment.id, at).await? {
+    let first = match &news {
+        // Money that arrives is noted by its entry in the ledger alone: no statement more.
+        News::Succeeded | News::Mismatched(_) => post_receipt(conn, payment, intent, at).await?,
+        News::Cancelled => facts::first_time(conn, &intent.id, fact, payment.id, at).await?,
+        // An intent may fail many times, each of its attempts once.
+        News::Failed(_) => {
+            let about = intent.charge.as_ref().unwrap_or(&intent.id);
+            facts::first_time(conn, about, fact, payment.id, at).await?
+        }
+    };
+    if !first {
         return Ok(());
     }
     metrics::counter!("payments_total", "service" => NAME, "outcome" => fact).increment(1);
@@ -156,6 +167,28 @@ async fn announce(
     }
 }
 
+/// Posts what arrived, in the currency in which it came.
+async fn post_receipt(
+    conn: &mut PgConnection,
+    payment: &Payment,
+    intent: &IntentSeen,
+    at: OffsetDateTime,
+) -> Result<bool, PaymentError> {
+    let minor = payment.captured_minor;
+    let posting = Posting {
+        object_id: &intent.id,
+        fact: match payment.mismatched {
+            true => Fact::Mismatched { minor },
+            false => Fact::Captured { minor },
+        },
+        currency: match &intent.state {
+            IntentState::Succeeded { currency, .. } => Some(currency),
+            _ => None,
+        },
+    };
+    ledger::post(conn, payment.id, posting, at).await
+}
+
 /// Publishes in the same transaction.
 pub(crate) async fn tell(
     conn: &mut PgConnection,
@@ -177,7 +210,11 @@ async fn see_refunds(
     for seen in list {
         match refunds::matching(conn, payment.id, seen).await? {
             Some(refund) => merge(conn, &payment, refund, seen, at).await?,
-            None => refunds::adopt(conn, payment.id, seen, at).await?,
+            None => {
+                refunds::adopt(conn, payment.id, seen, at).await?;
+                let (was, is) = (RefundStatus::Pending, seen.status);
+                post_refund(conn, &payment, &seen.id, seen.amount_minor, (was, is), at).await?;
+            }
         }
         facts::first_time(conn, &seen.id, seen.status.name(), payment.id, at).await?;
     }
@@ -208,7 +245,32 @@ async fn merge(
             "a refund came to nothing; its money is with us again"
         );
     }
-    refunds::save(conn, &merged, at).await
+    refunds::save(conn, &merged, at).await?;
+    let moved = (refund.status, merged.status);
+    post_refund(conn, payment, &seen.id, refund.amount_minor, moved, at).await
+}
+
+/// Posts a refund that succeeded, or that failed although it had.
+async fn post_refund(
+    conn: &mut PgConnection,
+    payment: &Payment,
+    object_id: &str,
+    minor: i64,
+    (was, is): (RefundStatus, RefundStatus),
+    at: OffsetDateTime,
+) -> Result<(), PaymentError> {
+    let unmatched = payment.mismatched;
+    let fact = match (was == RefundStatus::Succeeded, is == RefundStatus::Succeeded) {
+        (false, true) => Fact::Refunded { minor, unmatched },
+        (true, false) => Fact::RefundReturned { minor, unmatched },
+        (false, false) | (true, true) => return Ok(()),
+    };
+    let posting = Posting {
+        object_id,
+        fact,
+        currency: None,
+    };
+    ledger::post(conn, payment.id, posting, at).await.map(|_| ())
 }
 
 fn see_dispute(payment: Payment, status: &str) -> Payment {

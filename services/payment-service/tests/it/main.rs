@@ -12,6 +12,7 @@ mod harness;
 mod access;
 mod convergence;
 mod intents;
+mod ledger;
 mod outages;
 mod refunds;
 mod webhooks;
