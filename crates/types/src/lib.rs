@@ -11,6 +11,7 @@ mod money;
 mod page;
 mod quantity;
 mod role;
+mod rounding;
 
 pub use clock::{Clock, SystemClock, TestClock, rfc3339};
 pub use decimal::{BadAmount, DecimalText};
@@ -20,3 +21,4 @@ pub use money::{BadCurrency, Currency, Money, MoneyError};
 pub use page::{BadPage, Page};
 pub use quantity::{BadQuantity, Quantity};
 pub use role::{Actor, BadRole, Role};
+pub use rounding::{BadRounding, Rounding};

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::decimal::{BadAmount, DecimalText};
+use crate::rounding::Rounding;
 
 /// A currency of ISO 4217.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -132,11 +133,21 @@ impl Money {
         Ok(Self { minor, ..self })
     }
 
-    /// `rate` basis points of the amount (1,000 is 10 %), rounded half up, once (MON-3).
-    pub fn basis_points(self, rate: u32) -> Result<Self, MoneyError> {
+    /// `rate` basis points of the amount (1,000 is 10 %), rounded once (MON-3).
+    pub fn basis_points(self, rate: u32, rounding: Rounding) -> Result<Self, MoneyError> {
         let exact = i128::from(self.minor) * i128::from(rate);
-        let rounded = (exact + 5_000).div_euclid(10_000);
-        let minor = i64::try_from(rounded).map_err(|_| MoneyError::Overflow)?;
+        self.rounded(rounding.divide(exact, 10_000))
+    }
+
+    /// What an amount already holds that came about by adding `rate` basis points: 10.00 of 110.00 at 1,000, rounded
+    /// once (MON-4).
+    pub fn basis_points_inside(self, rate: u32, rounding: Rounding) -> Result<Self, MoneyError> {
+        let exact = i128::from(self.minor) * i128::from(rate);
+        self.rounded(rounding.divide(exact, 10_000 + i128::from(rate)))
+    }
+
+    fn rounded(self, minor: i128) -> Result<Self, MoneyError> {
+        let minor = i64::try_from(minor).map_err(|_| MoneyError::Overflow)?;
         Ok(Self { minor, ..self })
     }
 
@@ -225,6 +236,7 @@ mod tests {
             ("0.1", "USD", 10, "0.10"),
             ("500", "JPY", 500, "500"),
             ("1.234", "KWD", 1_234, "1.234"),
+            ("1.000", "KWD", 1_000, "1.000"),
         ] {
             let money = parse(text, code).unwrap();
             assert_eq!((money.minor(), money.to_string().as_str()), (minor, shown));
@@ -236,7 +248,9 @@ mod tests {
     fn more_digits_than_the_currency_has_and_what_is_no_amount_are_refused() {
         for (text, code) in [
             ("19.999", "USD"),
+            ("1.000", "USD"),
             ("10.5", "JPY"),
+            ("1.000", "JPY"),
             ("1.2345", "KWD"),
             ("-1", "USD"),
             ("1e3", "USD"),
@@ -264,14 +278,35 @@ mod tests {
 
     // MON-3
     #[test]
-    fn a_share_is_rounded_half_up() {
-        let of = |minor| {
+    fn a_share_is_rounded_by_the_rule() {
+        let of = |minor, rule| {
             Money::from_minor(minor, Currency::USD)
-                .basis_points(1_000)
+                .basis_points(1_000, rule)
                 .unwrap()
                 .minor()
         };
-        assert_eq!([of(5), of(4), of(14), of(15), of(1_999)], [1, 0, 1, 2, 200]);
+        let all = |rule| [5, 4, 14, 15, 1_999].map(|minor| of(minor, rule));
+        assert_eq!(all(Rounding::HalfUp), [1, 0, 1, 2, 200]);
+        assert_eq!(all(Rounding::HalfEven), [0, 0, 1, 2, 200]);
+    }
+
+    // MON-4, MON-5
+    #[test]
+    fn what_an_amount_holds_of_a_share_is_what_was_added() {
+        let of = |minor, rate| {
+            let whole = Money::from_minor(minor, Currency::USD);
+            whole.basis_points_inside(rate, Rounding::HalfUp).unwrap().minor()
+        };
+        assert_eq!(
+            [of(11_000, 1_000), of(119, 1_900), of(100, 0), of(0, 1_900)],
+            [1_000, 19, 0, 0]
+        );
+        // Half of i64::MAX, which is odd: nothing wraps on the way.
+        assert_eq!(of(i64::MAX, 10_000), i64::MAX / 2 + 1);
+        assert_eq!(
+            Money::from_minor(i64::MAX, Currency::USD).basis_points(10_001, Rounding::HalfUp),
+            Err(MoneyError::Overflow)
+        );
     }
 
     proptest! {

@@ -65,10 +65,12 @@ pub struct Order {
     pub fulfillment_status: String,
     /// What was bought, at the prices of that moment. A seller sees own lines only.
     pub items: Vec<OrderLine>,
-    /// Sum of the lines.
+    /// Sum of the lines, without the tax that is in their prices.
     pub subtotal: String,
     /// Tax.
     pub tax: String,
+    /// Whether the lines' prices already hold the tax. The subtotal is without it either way.
+    pub tax_included: bool,
     /// Shipping.
     pub shipping_cost: String,
     /// Discount.
@@ -142,6 +144,14 @@ pub struct OrderLine {
     pub unit_price: String,
     /// Price times quantity.
     pub line_total: String,
+    /// Its part of the order's tax.
+    pub tax: String,
+    /// Its part of the order's shipping.
+    pub shipping_cost: String,
+    /// Its part of the order's discount.
+    pub discount: String,
+    /// Its part of the order's total: whoever returns it for each line has returned all that was paid.
+    pub total: String,
     /// unfulfilled, shipped or delivered.
     pub fulfillment: String,
 }

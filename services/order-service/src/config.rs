@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pg::PgSettings;
 use runtime::{Neighbour, Secret, Settings};
-use types::{Currency, DecimalText, Money};
+use types::{Currency, DecimalText, Money, Rounding};
 
 use crate::NAME;
 use crate::domain::Rates;
@@ -68,6 +68,8 @@ impl Config {
             rates: Rates {
                 currency,
                 tax_basis_points: settings.number("TAX_BASIS_POINTS", 1_000, 0..=10_000),
+                tax_included: settings.flag("TAX_INCLUDED", false),
+                rounding: settings.parse("ROUNDING", Rounding::default()),
                 shipping,
                 minimum,
             },

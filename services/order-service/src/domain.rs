@@ -5,10 +5,12 @@ pub mod number;
 pub mod order;
 pub mod pricing;
 pub mod refusal;
+pub mod shares;
 pub mod status;
 
 pub use letter::Letter;
 pub use order::{Address, Line, NewOrder, Order};
 pub use pricing::{PricedLine, Rates, Totals};
 pub use refusal::Refusal;
+pub use shares::Share;
 pub use status::{Party, Status, Verdict};

@@ -94,9 +94,18 @@ fn bill(order: &Order) -> String {
             line.total,
         );
     }
-    row("Shipping".to_owned(), order.totals.shipping);
-    row("Tax".to_owned(), order.totals.tax);
-    row("Total".to_owned(), order.totals.total);
+    let totals = order.totals;
+    if totals.discount.minor() > 0 {
+        row("Taken off".to_owned(), totals.discount);
+    }
+    row("Shipping".to_owned(), totals.shipping);
+    let tax = if totals.tax_included {
+        "Tax, in the prices above"
+    } else {
+        "Tax"
+    };
+    row(tax.to_owned(), totals.tax);
+    row("Total".to_owned(), totals.total);
     text
 }
 
@@ -118,6 +127,7 @@ mod tests {
     use super::*;
     use crate::domain::order::{Address, Line};
     use crate::domain::pricing::Totals;
+    use crate::domain::shares::Share;
 
     fn order() -> Order {
         let usd = |minor| Money::from_minor(minor, Currency::USD);
@@ -133,10 +143,11 @@ mod tests {
             totals: Totals {
                 subtotal: usd(3_600),
                 tax: usd(360),
+                tax_included: false,
                 shipping: usd(1_000),
+                discount: usd(0),
                 total: usd(4_960),
             },
-            discount: usd(0),
             address: Address::default(),
             notes: None,
             tracking_number: Some("1Z9\r\nBcc: all@example.com".to_owned()),
@@ -156,6 +167,12 @@ mod tests {
                 quantity: 2,
                 unit_price: usd(1_800),
                 total: usd(3_600),
+                share: Share {
+                    tax: usd(360),
+                    shipping: usd(1_000),
+                    discount: usd(0),
+                    total: usd(4_960),
+                },
                 fulfillment: "delivered".to_owned(),
             }],
         }

@@ -5,6 +5,7 @@ use types::{Actor, Money, OrderId, OrderLineId, ProductId, Role, UserId};
 
 use super::pricing::{PricedLine, Totals};
 use super::refusal::Refusal;
+use super::shares::Share;
 use super::status::{Party, Status, Verdict};
 
 /// Where to ship.
@@ -64,6 +65,8 @@ pub struct Line {
     pub unit_price: Money,
     /// Price times quantity.
     pub total: Money,
+    /// Its part of what the order costs.
+    pub share: Share,
     /// unfulfilled, shipped or delivered.
     pub fulfillment: String,
 }
@@ -87,8 +90,6 @@ pub struct Order {
     pub version: i64,
     /// What it costs.
     pub totals: Totals,
-    /// What was taken off.
-    pub discount: Money,
     /// Where to.
     pub address: Address,
     /// The customer's word.

@@ -264,7 +264,9 @@ pub fn quote(totals: &Totals) -> Value {
     json!({
         "subtotal": totals.subtotal.to_string(),
         "tax": totals.tax.to_string(),
+        "taxIncluded": totals.tax_included,
         "shippingCost": totals.shipping.to_string(),
+        "discount": totals.discount.to_string(),
         "total": totals.total.to_string(),
         "currency": totals.total.currency().code(),
     })

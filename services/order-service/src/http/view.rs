@@ -33,8 +33,9 @@ pub fn with_payment(order: Order, payment: Option<OrderPayment>) -> Shown {
         items: order.lines.into_iter().map(line).collect(),
         subtotal: totals.subtotal.to_string(),
         tax: totals.tax.to_string(),
+        tax_included: totals.tax_included,
         shipping_cost: totals.shipping.to_string(),
-        discount: order.discount.to_string(),
+        discount: totals.discount.to_string(),
         total: totals.total.to_string(),
         currency: totals.total.currency().code().to_owned(),
         shipping_address: order.address.street,
@@ -64,6 +65,10 @@ fn line(line: Line) -> OrderLine {
         quantity: line.quantity,
         unit_price: line.unit_price.to_string(),
         line_total: line.total.to_string(),
+        tax: line.share.tax.to_string(),
+        shipping_cost: line.share.shipping.to_string(),
+        discount: line.share.discount.to_string(),
+        total: line.share.total.to_string(),
         fulfillment: line.fulfillment,
     }
 }

@@ -53,7 +53,9 @@ async fn price(app: &AppState, cart: &Cart) -> Result<(Vec<PricedLine>, Totals),
     if !pointers.is_empty() {
         return Err(Refusal::Unavailable { pointers }.into());
     }
-    let totals = Totals::of(&lines, &app.rates).map_err(|_| Refusal::TooLarge)?;
+    // Nothing gives a discount yet.
+    let discount = Money::zero(app.rates.currency);
+    let totals = Totals::of(&lines, &app.rates, discount).map_err(|_| Refusal::TooLarge)?;
     if totals.total.minor() < app.rates.minimum.minor() {
         let minimum = app.rates.minimum;
         let refusal = Refusal::TooSmall {

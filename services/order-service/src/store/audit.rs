@@ -33,7 +33,8 @@ pub async fn sums(conn: &mut PgConnection) -> Result<Tally, OrderError> {
         r#"
         with sums as (
             select o.id, o.subtotal_minor, coalesce(l.sum, 0) as lines,
-                   o.subtotal_minor is distinct from l.sum
+                   -- Where prices hold the tax, the subtotal is what is left of them without it.
+                   o.subtotal_minor + case when o.tax_included then o.tax_minor else 0 end is distinct from l.sum
                        or o.total_minor <> o.subtotal_minor + o.tax_minor + o.shipping_minor - o.discount_minor as wrong
               from orders o
               left join (select order_id, sum(unit_price_minor * quantity)::bigint as sum

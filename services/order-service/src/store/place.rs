@@ -33,10 +33,12 @@ pub async fn insert(conn: &mut PgConnection, new: &[New<'_>]) -> Result<Vec<Orde
             select *
               from unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
                           $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
-                          $14::timestamptz[], $15::timestamptz[], $16::text[], $17::bigint[], $18::text[])
+                          $14::timestamptz[], $15::timestamptz[], $16::text[], $17::bigint[], $18::text[],
+                          $28::bigint[], $29::boolean[])
                    with ordinality
                    as given (number, user_id, currency, subtotal, tax, shipping, total, street, city, state, zip,
-                             country, notes, expires_at, at, actor_type, actor_id, request_id, turn)
+                             country, notes, expires_at, at, actor_type, actor_id, request_id, discount, tax_included,
+                             turn)
         ), lines as (
             select *
               from unnest($19::bigint[], $20::smallint[], $21::bigint[], $22::bigint[], $23::text[], $24::text[],
@@ -45,11 +47,13 @@ pub async fn insert(conn: &mut PgConnection, new: &[New<'_>]) -> Result<Vec<Orde
         ), placed as (
             insert into orders (order_number, user_id, status, currency, subtotal_minor, tax_minor, shipping_minor,
                                 total_minor, shipping_address, shipping_city, shipping_state, shipping_zip,
-                                shipping_country, customer_notes, expires_at, created_at, updated_at)
+                                shipping_country, customer_notes, expires_at, created_at, updated_at,
+                                discount_minor, tax_included)
             select number, user_id, 'pending', currency, subtotal, tax, shipping, total, street, city, state, zip,
-                   country, notes, expires_at, at, at
+                   country, notes, expires_at, at, at, discount, tax_included
               from given g
-             where (select sum(quantity * price) from lines l where l.turn = g.turn) = g.subtotal
+             where (select sum(quantity * price) from lines l where l.turn = g.turn)
+                   = g.subtotal + case when g.tax_included then g.tax else 0 end
              order by g.turn
             returning id, order_number
         ), numbered as (
@@ -97,6 +101,8 @@ pub async fn insert(conn: &mut PgConnection, new: &[New<'_>]) -> Result<Vec<Orde
         &l.images as &[Option<String>],
         &l.quantities,
         &l.prices,
+        &o.discounts,
+        &o.tax_included,
     )
     .fetch_all(conn)
     .await
@@ -134,6 +140,8 @@ struct Orders {
     actors: Vec<String>,
     actor_ids: Vec<Option<i64>>,
     requests: Vec<Option<String>>,
+    discounts: Vec<i64>,
+    tax_included: Vec<bool>,
 }
 
 impl Orders {
@@ -164,6 +172,8 @@ impl Orders {
             rows.actors.push(actor.kind().to_owned());
             rows.actor_ids.push(actor.user().map(UserId::get));
             rows.requests.push(request_id.map(str::to_owned));
+            rows.discounts.push(order.totals.discount.minor());
+            rows.tax_included.push(order.totals.tax_included);
         }
         rows
     }

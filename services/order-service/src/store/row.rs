@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use types::{Currency, Money, OrderId, OrderLineId, ProductId, UserId};
 
-use crate::domain::{Address, Line, Order, Totals};
+use crate::domain::{Address, Line, Order, Share, Totals};
 use crate::error::OrderError;
 
 /// A row of `orders`.
@@ -19,6 +19,7 @@ pub(crate) struct OrderRow {
     pub currency: String,
     pub subtotal_minor: i64,
     pub tax_minor: i64,
+    pub tax_included: bool,
     pub shipping_minor: i64,
     pub discount_minor: i64,
     pub total_minor: i64,
@@ -58,9 +59,22 @@ impl OrderRow {
     pub fn with(self, lines: Vec<LineRow>) -> Result<Order, OrderError> {
         let currency = Currency::parse(&self.currency).map_err(|_| OrderError::Corrupt("currency"))?;
         let money = |minor| Money::from_minor(minor, currency);
+        let totals = Totals {
+            subtotal: money(self.subtotal_minor),
+            tax: money(self.tax_minor),
+            tax_included: self.tax_included,
+            shipping: money(self.shipping_minor),
+            discount: money(self.discount_minor),
+            total: money(self.total_minor),
+        };
+        let costs: Vec<Money> = lines.iter().map(|l| money(l.line_total_minor)).collect();
+        let shares = totals
+            .shares(&costs)
+            .map_err(|_| OrderError::Corrupt("amounts"))?;
         let lines = lines
             .into_iter()
-            .map(|l| l.into_line(currency))
+            .zip(shares)
+            .map(|(line, share)| line.into_line(currency, share))
             .collect::<Result<_, _>>()?;
         Ok(Order {
             id: OrderId::new(self.id).map_err(|_| OrderError::Corrupt("id"))?,
@@ -70,13 +84,7 @@ impl OrderRow {
             payment_status: self.payment_status,
             fulfillment_status: self.fulfillment_status,
             version: self.version,
-            totals: Totals {
-                subtotal: money(self.subtotal_minor),
-                tax: money(self.tax_minor),
-                shipping: money(self.shipping_minor),
-                total: money(self.total_minor),
-            },
-            discount: money(self.discount_minor),
+            totals,
             address: Address {
                 street: self.shipping_address,
                 city: self.shipping_city,
@@ -98,7 +106,7 @@ impl OrderRow {
 }
 
 impl LineRow {
-    fn into_line(self, currency: Currency) -> Result<Line, OrderError> {
+    fn into_line(self, currency: Currency, share: Share) -> Result<Line, OrderError> {
         let corrupt = |_| OrderError::Corrupt("line");
         Ok(Line {
             id: OrderLineId::new(self.id).map_err(corrupt)?,
@@ -110,6 +118,7 @@ impl LineRow {
             quantity: u32::try_from(self.quantity).map_err(|_| OrderError::Corrupt("quantity"))?,
             unit_price: Money::from_minor(self.unit_price_minor, currency),
             total: Money::from_minor(self.line_total_minor, currency),
+            share,
             fulfillment: self.fulfillment,
         })
     }

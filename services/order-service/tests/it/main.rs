@@ -23,4 +23,5 @@ mod sellers;
 mod shedding;
 mod states;
 mod sweep;
+mod taxes;
 mod unfinished;

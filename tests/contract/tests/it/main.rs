@@ -67,6 +67,7 @@ clauses! {
     orders::strangers_do_not_learn_that_an_order_exists,
     orders::bad_orders_say_what_is_wrong_with_each_line,
     payments::money_goes_back_in_parts_and_never_more_than_came,
+    payments::refunding_each_line_returns_all_that_was_paid,
     payments::the_same_intent_is_given_to_its_owner_again,
     payments::a_forged_webhook_changes_nothing,
     sagas::an_admin_sees_sagas_and_what_each_did,

@@ -75,6 +75,35 @@ pub async fn money_goes_back_in_parts_and_never_more_than_came(shop: &Shop) {
     assert_eq!(payment.at("/amountRefunded"), "29.80");
 }
 
+// MON-4: what lines make of a total is all of it.
+pub async fn refunding_each_line_returns_all_that_was_paid(shop: &Shop) {
+    let (seller, customer, admin) = (shop.seller().await, shop.customer().await, shop.admin().await);
+    let mut lines = Vec::new();
+    for price in ["19.99", "0.03", "7.77"] {
+        lines.push((seller.sells("Returned mug", price, 5).await, 1));
+    }
+    let order = customer.orders(&lines).await.expect(201);
+    let intent = order.at("/payment/paymentIntentId");
+    let paid = shop
+        .pay(intent.as_str().unwrap_or_default(), "pm_card_visa")
+        .await;
+    drop(paid.expect(200));
+    let id = order.at("/id").as_i64().unwrap_or_default();
+    drop(shop.until_status(&customer, id, "paid").await);
+    for line in order.at("/items").as_array().into_iter().flatten() {
+        let body = json!({"orderId": id, "amount": line["total"], "reason": "returned"});
+        drop(admin.api.post("/api/payments/refund", &body).await.expect(200));
+    }
+    drop(shop.until_status(&customer, id, "refunded").await);
+    let payment = customer
+        .api
+        .get(&format!("/api/payments/order/{id}"))
+        .await
+        .expect(200);
+    assert_eq!(payment.at("/status"), "refunded");
+    assert_eq!(payment.at("/amountRefunded"), order.at("/total"));
+}
+
 // PAY-1, PAY-2, PAY-3
 pub async fn the_same_intent_is_given_to_its_owner_again(shop: &Shop) {
     let (seller, customer) = (shop.seller().await, shop.customer().await);

@@ -7,7 +7,7 @@ use axum::Router;
 use order_service::{Config, MailSettings, Rates};
 use pg::PgSettings;
 use runtime::{Neighbour, Secret};
-use types::Currency;
+use types::{Currency, Rounding};
 
 use super::{CARLA, DORA, LAMP, MUG, PEN, WINDOW};
 use crate::doubles::{Product, Stock};
@@ -33,6 +33,8 @@ pub(super) fn config(url: &str, mails: &Path, identity_secrets: Vec<Secret>) -> 
         rates: Rates {
             currency: Currency::USD,
             tax_basis_points: 1_000,
+            tax_included: false,
+            rounding: Rounding::default(),
             shipping: usd(1_000),
             minimum: usd(50),
         },
