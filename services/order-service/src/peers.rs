@@ -8,7 +8,8 @@ use wire::rpc::identity::ContactRequest;
 use wire::rpc::identity::identity_client::IdentityClient;
 use wire::rpc::inventory::inventory_client::InventoryClient;
 use wire::rpc::inventory::{
-    CommitRequest, HoldRequest, QuoteRequest, QuotedProduct, ReleaseRequest, RestockRequest, StockLine,
+    CommitRequest, ExtendRequest, HoldRequest, QuoteRequest, QuotedProduct, ReleaseRequest, RestockRequest,
+    StockLine,
 };
 use wire::rpc::payments::payments_client::PaymentsClient;
 use wire::rpc::payments::{CancelIntentRequest, CreateIntentReply, CreateIntentRequest, RefundRestRequest};
@@ -95,6 +96,20 @@ impl Inventory {
         self.0
             .clone()
             .hold(request)
+            .await
+            .map(|_| ())
+            .map_err(sort_out("product"))
+    }
+
+    /// Lets what is held stay so for so long from now.
+    pub async fn extend(&self, order: OrderId, ttl_seconds: u32) -> Result<(), PeerError> {
+        let request = ExtendRequest {
+            order_id: order.get(),
+            ttl_seconds,
+        };
+        self.0
+            .clone()
+            .extend(request)
             .await
             .map(|_| ())
             .map_err(sort_out("product"))

@@ -13,7 +13,7 @@ pub mod slug;
 
 pub use category::Category;
 pub use filter::{CategoryKey, Filter, Position, Sort, SortKey};
-pub use hold::{HoldLines, Ttl};
+pub use hold::{EXTENDED, HoldLines, Ttl};
 pub use image::{BadImage, ImageKind};
 pub use product::{NewProduct, Patch, Product, ProductKey};
 pub use refusal::{Refusal, ShortLine};

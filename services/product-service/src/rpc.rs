@@ -4,8 +4,8 @@ use tonic::{Request, Response, Status};
 use types::{OrderId, UserId};
 use wire::rpc::inventory::inventory_server::Inventory;
 use wire::rpc::inventory::{
-    CommitReply, CommitRequest, HoldReply, HoldRequest, QuoteReply, QuoteRequest, QuotedProduct,
-    ReleaseReply, ReleaseRequest, RestockReply, RestockRequest,
+    CommitReply, CommitRequest, ExtendReply, ExtendRequest, HoldReply, HoldRequest, QuoteReply, QuoteRequest,
+    QuotedProduct, ReleaseReply, ReleaseRequest, RestockReply, RestockRequest,
 };
 
 use crate::AppState;
@@ -64,6 +64,16 @@ impl Inventory for Stock {
         };
         let expires_at = self.0.stock_changed("hold", self.0.holds.ask(wish).await)?;
         Ok(Response::new(HoldReply {
+            expires_at: expires_at.unix_timestamp(),
+        }))
+    }
+
+    async fn extend(&self, request: Request<ExtendRequest>) -> Result<Response<ExtendReply>, Status> {
+        let request = request.into_inner();
+        let order = order(request.order_id)?;
+        let ttl = Ttl::new(request.ttl_seconds).map_err(ProductError::from)?;
+        let expires_at = stock::extend(&self.0.db, &*self.0.clock, order, ttl).await?;
+        Ok(Response::new(ExtendReply {
             expires_at: expires_at.unix_timestamp(),
         }))
     }

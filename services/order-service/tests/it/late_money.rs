@@ -75,6 +75,8 @@ async fn an_order_that_was_paid_at_the_last_moment_is_paid() {
     shop.clock.advance(WINDOW);
     shop.app.run_due().await.unwrap();
     assert_ne!(shop.status(order).await, "cancelled");
+    // STK-7: nobody else gets its stock meanwhile.
+    assert_eq!(shop.stock.changes(order), ["held", "extended"]);
     assert!(shop.deliver(late).await);
     shop.settle().await;
     assert_eq!(shop.history(order).await, ["pending", "confirmed", "paid"]);

@@ -62,6 +62,9 @@ impl HoldLines {
     }
 }
 
+/// How long after it was taken a hold can be made to last, at most (STK-7).
+pub const EXTENDED: Duration = Duration::from_secs(3_600);
+
 /// How long a hold lasts: between 1 and 120 minutes (STK-7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ttl(Duration);

@@ -1,4 +1,4 @@
-//! Commit, release, restock, sweep: one statement each where nothing is in the way. Where that writes nothing, we look
+//! Extend, commit, release, restock, sweep: one statement each where nothing is in the way. Where that writes nothing, we look
 //! at what the order has, answer from that, or try again.
 
 use std::time::Duration;
@@ -8,7 +8,7 @@ use sqlx::{PgPool, Postgres};
 use time::OffsetDateTime;
 use types::{Clock, OrderId};
 
-use crate::domain::{Refusal, State};
+use crate::domain::{EXTENDED, Refusal, State, Ttl};
 use crate::error::ProductError;
 use crate::store::{expiry, fault, reservations};
 
@@ -36,6 +36,32 @@ impl<T> Done<T> {
             changed: Vec::new(),
         }
     }
+}
+
+/// Lets the order's hold last for `ttl` from now, within its limit; says until when it does. Whatever is over, by the
+/// clock and not by when it is swept, stays over: others may have its units any moment (STK-7).
+pub async fn extend(
+    pool: &PgPool,
+    clock: &dyn Clock,
+    order: OrderId,
+    ttl: Ttl,
+) -> Result<OffsetDateTime, ProductError> {
+    let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
+    for _ in 0..TRIES {
+        let at = clock.now();
+        if let Some(until) = expiry::extend(&mut conn, order, at + ttl.get(), EXTENDED, at).await? {
+            return Ok(until);
+        }
+        let had = reservations::find(&mut conn, order).await?;
+        match had.as_ref().map(|r| r.state) {
+            // It came between the two statements.
+            Some(State::Held) if had.and_then(|r| r.expires_at).is_some_and(|end| end > at) => {}
+            Some(State::Committed) => return Err(Refusal::AlreadyCommitted(order).into()),
+            Some(State::Released | State::Tombstone) => return Err(Refusal::HoldCancelled(order).into()),
+            None | Some(State::Held | State::Expired) => return Err(Refusal::HoldLost(order).into()),
+        }
+    }
+    Err(ProductError::Corrupt("reservation that comes and goes"))
 }
 
 /// Sells what the order holds. An expired hold is sold too if its stock is still there (STK-8).

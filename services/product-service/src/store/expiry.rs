@@ -1,4 +1,6 @@
-//! Holds whose time is over.
+//! When holds are over, and what becomes of them then.
+
+use std::time::Duration;
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -10,6 +12,34 @@ use crate::error::ProductError;
 
 /// What keeps the sweepers of several processes from doing the same work twice: one at a time holds this lock.
 const SWEEPER: i64 = 0x736f_756b_0002;
+
+/// Moves the end of the order's hold to `until`, though not beyond `longest` after it was taken, and never to an earlier
+/// moment; returns the end. None if it holds nothing now. One row is written and no stock: a sweeper that has chosen
+/// this hold looks at its end once more when it frees it.
+#[tracing::instrument(name = "db.expiry.extend", skip_all, fields(order.id = %order))]
+pub async fn extend(
+    conn: &mut PgConnection,
+    order: OrderId,
+    until: OffsetDateTime,
+    longest: Duration,
+    now: OffsetDateTime,
+) -> Result<Option<OffsetDateTime>, ProductError> {
+    sqlx::query_scalar!(
+        r#"
+        update reservations
+           set expires_at = greatest(expires_at, least($2, created_at + make_interval(secs => $3))), updated_at = $4
+         where order_id = $1 and state = 'held' and expires_at > $4
+        returning expires_at as "expires_at!"
+        "#,
+        order.get(),
+        until,
+        longest.as_secs_f64(),
+        now,
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(fault("extend a hold"))
+}
 
 /// The orders whose holds are over, the oldest first; at most `limit`.
 #[tracing::instrument(name = "db.expiry.due", skip_all)]

@@ -21,7 +21,8 @@ use wire::code::Code;
 use wire::rpc::Refused;
 use wire::rpc::inventory::inventory_client::InventoryClient;
 use wire::rpc::inventory::{
-    CommitRequest, HoldRequest, QuoteRequest, QuotedProduct, ReleaseRequest, RestockRequest, StockLine,
+    CommitRequest, ExtendRequest, HoldRequest, QuoteRequest, QuotedProduct, ReleaseRequest, RestockRequest,
+    StockLine,
 };
 
 const SECRET: &str = "test-service-identity-0123456789";
@@ -247,6 +248,19 @@ impl Shop {
             .hold(request)
             .await
             .map(|r| r.into_inner().expires_at)
+    }
+
+    /// Until when the order's hold lasts now.
+    pub async fn extend(&self, order: i64, ttl_seconds: u32) -> Result<i64, Code> {
+        let request = ExtendRequest {
+            order_id: order,
+            ttl_seconds,
+        };
+        let mut inventory = self.inventory.clone();
+        match inventory.extend(request).await {
+            Ok(reply) => Ok(reply.into_inner().expires_at),
+            Err(status) => Err(outcome(Err(status)).unwrap_err()),
+        }
     }
 
     pub async fn commit(&self, order: i64) -> Outcome {

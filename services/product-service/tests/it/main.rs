@@ -10,6 +10,7 @@
 mod books;
 mod catalogue;
 mod concurrency;
+mod extending;
 mod folding;
 mod harness;
 mod model;

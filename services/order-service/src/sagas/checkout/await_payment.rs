@@ -13,6 +13,8 @@ use crate::store::{facts, fault};
 
 /// How long money that payment-service speaks of may be on its way to us as a fact, before we ask again.
 const NEWS: Duration = Duration::from_secs(5);
+/// For how long the stock of an order is held, each time, whose money is on its way to us as a fact, in seconds.
+const KEPT_SECONDS: u32 = 120;
 /// How often to look whether somebody has sent a wrong amount back; the fact of it wakes us anyway.
 const DECISION: Duration = Duration::from_secs(3_600);
 
@@ -35,7 +37,14 @@ pub(super) async fn run(saga: &Checkout, s: &CheckoutState) -> Result<Progress, 
     // (ORD-7).
     let cancelled = saga.payments.cancel_intent(s.order_id, "expired").await;
     match cancelled.map_err(step_error)? {
-        true => Ok(Progress::Park { until: now + NEWS }),
+        true => {
+            // It has its price, so nobody else gets the stock while the news is on its way. What is lost already
+            // shows when it is taken.
+            if let Err(error) = saga.inventory.extend(s.order_id, KEPT_SECONDS).await {
+                tracing::warn!(order.id = %s.order_id, ?error, "the stock of an order that was paid is not held any longer");
+            }
+            Ok(Progress::Park { until: now + NEWS })
+        }
         false => Err(refused("expired", "nobody paid in time")),
     }
 }

@@ -153,6 +153,20 @@ impl Shelf {
         Ok(())
     }
 
+    fn extend(&mut self, order: i64) -> Result<(), Status> {
+        match self.state(order) {
+            Some(State::Held) => {
+                self.changes.push((order, "extended"));
+                Ok(())
+            }
+            Some(State::Committed | State::Restocked) => Err(refused(code::ALREADY_COMMITTED, Value::Null)),
+            Some(State::Released | State::Tombstone) => {
+                Err(refused(code::RESERVATION_CANCELLED, Value::Null))
+            }
+            None | Some(State::Lost) => Err(refused(code::RESERVATION_LOST, Value::Null)),
+        }
+    }
+
     fn commit(&mut self, order: i64) -> Result<(), Status> {
         match self.state(order) {
             Some(State::Held) => {

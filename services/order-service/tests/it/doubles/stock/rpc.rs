@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tonic::{Request, Response, Status};
 use wire::rpc::inventory::inventory_server::Inventory;
 use wire::rpc::inventory::{
-    CommitReply, CommitRequest, HoldReply, HoldRequest, QuoteReply, QuoteRequest, QuotedProduct,
-    ReleaseReply, ReleaseRequest, RestockReply, RestockRequest,
+    CommitReply, CommitRequest, ExtendReply, ExtendRequest, HoldReply, HoldRequest, QuoteReply, QuoteRequest,
+    QuotedProduct, ReleaseReply, ReleaseRequest, RestockReply, RestockRequest,
 };
 
 use super::Stock;
@@ -46,6 +46,14 @@ impl Inventory for Stock {
             shelf
                 .hold(request.order_id, lines)
                 .map(|()| HoldReply { expires_at: 0 })
+        })
+        .await
+    }
+
+    async fn extend(&self, request: Request<ExtendRequest>) -> Result<Response<ExtendReply>, Status> {
+        let order = request.into_inner().order_id;
+        self.done("extend", order, move |shelf| {
+            shelf.extend(order).map(|()| ExtendReply { expires_at: 0 })
         })
         .await
     }
