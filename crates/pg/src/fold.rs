@@ -23,8 +23,8 @@ pub trait Together: Send + Sync + 'static {
     /// Why it is not done.
     type Error: std::fmt::Display + Send + 'static;
 
-    /// What the ask is about: of two about the same, one waits for the next batch.
-    fn subject(ask: &Self::Ask) -> i64;
+    /// What the ask is about: of two about the same, one waits for the next batch. `None` gets along with all others.
+    fn subject(ask: &Self::Ask) -> Option<i64>;
 
     /// Does what is asked, all of it committed at the end; the answers are in the order of the asks. An error is all of
     /// theirs: nothing was done for any of them, or what was may be done again.
@@ -152,7 +152,7 @@ fn next_batch<W: Together>(queue: &mut Queue<W>) -> Option<Batch<W>> {
     let (mut asks, mut answers) = (Vec::new(), Vec::new());
     let (mut subjects, mut later) = (HashSet::new(), VecDeque::new());
     while let Some((ask, answer)) = queue.waiting.pop_front() {
-        if asks.len() < MOST && subjects.insert(W::subject(&ask)) {
+        if asks.len() < MOST && W::subject(&ask).is_none_or(|subject| subjects.insert(subject)) {
             asks.push(ask);
             answers.push(answer);
         } else {

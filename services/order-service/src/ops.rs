@@ -6,5 +6,6 @@ pub mod intervene;
 pub mod notify;
 pub mod place;
 pub mod placing;
+pub mod reading;
 pub mod tend;
 pub mod transition;

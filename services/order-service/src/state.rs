@@ -17,6 +17,7 @@ use crate::error::OrderError;
 use crate::jobs::mail::Sender;
 use crate::mailer::Mailer;
 use crate::ops::placing::Placing;
+use crate::ops::reading::{Orders, Reading};
 use crate::peers::{Accounts, Inventory, Payments};
 use crate::sagas::cancellation::{Cancellation, CancellationState};
 use crate::sagas::checkout::{Checkout, Confirmations};
@@ -37,6 +38,8 @@ pub struct AppState {
     pub inventory: Inventory,
     /// payment-service's money.
     pub payments: Payments,
+    /// Reads orders.
+    pub orders: Orders,
     /// Writes new orders.
     pub placing: Fold<Placing>,
     /// Checks orders out.
@@ -95,8 +98,9 @@ impl AppState {
             inventory: inventory.clone(),
             payments: payments.clone(),
         };
+        let orders = Orders::new(Reading { db: db.clone() }, shared.tracker.clone());
         let sender = Sender {
-            db: db.clone(),
+            orders: orders.clone(),
             accounts: Accounts::new(user.clone()),
             mailer: Mailer::new(config.mail)?,
         };
@@ -110,6 +114,7 @@ impl AppState {
             max_open_orders: config.max_open_orders,
         };
         Ok(Self {
+            orders,
             placing: Fold::new(placing, shared.tracker.clone()),
             checkout,
             cancellation: engine(cancellation, &db, shared, &settings),

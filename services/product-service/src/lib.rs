@@ -33,6 +33,7 @@ use crate::error::ProductError;
 use crate::images::Images;
 use crate::ops::hold::Holds;
 use crate::ops::hold::Shelves;
+use crate::ops::quote::{Quotes, Quoting};
 use crate::ops::stock::Done;
 
 /// The service's name in the topology.
@@ -65,6 +66,8 @@ pub struct AppState {
     pub(crate) cursors: CursorKey,
     pub(crate) images: Images,
     pub(crate) holds: Holds,
+    /// What products cost now.
+    pub(crate) quotes: Quotes,
     pub(crate) low_stock: i64,
     details: Cache<ProductId, Arc<Product>>,
     categories: Cache<(), Arc<Vec<Category>>>,
@@ -157,6 +160,7 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
         cursors: CursorKey::new(config.cursor_secret),
         images: Images::open(config.image_dir, config.image_base_url).await?,
         holds: Holds::new(shelves, shared.tracker.clone()),
+        quotes: Quotes::new(Quoting { db: db.clone() }, shared.tracker.clone()),
         low_stock: config.low_stock,
         details: Cache::new(CACHED_PRODUCTS, CACHE_LIFE, Arc::clone(&clock)),
         categories: Cache::new(1, CACHE_LIFE, clock),

@@ -1,4 +1,5 @@
 //! What can be done to stock and catalogue, for those who have more than one way in.
 
 pub mod hold;
+pub mod quote;
 pub mod stock;

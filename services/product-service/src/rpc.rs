@@ -13,7 +13,7 @@ use crate::domain::{HoldLines, Refusal, Ttl};
 use crate::error::ProductError;
 use crate::ops::stock;
 use crate::store::holds::Wish;
-use crate::store::{fault, products, reservations};
+use crate::store::reservations;
 
 /// The most products of one quote.
 const MAX_QUOTED: usize = 1_000;
@@ -30,8 +30,7 @@ impl Inventory for Stock {
             let refusal = Refusal::invalid("/productIds", format!("{MAX_QUOTED} products at most"));
             return Err(ProductError::from(refusal).into());
         }
-        let mut conn = self.0.db.acquire().await.map_err(fault("reach the database"))?;
-        let quoted = products::quote(&mut conn, &ids).await?;
+        let quoted = self.0.quotes.ask(ids).await?;
         let products = quoted
             .into_iter()
             .map(|q| QuotedProduct {

@@ -42,8 +42,8 @@ impl Together for Saves {
     type Answer = Saved;
     type Error = SagaError;
 
-    fn subject(save: &Save) -> i64 {
-        save.held.id
+    fn subject(save: &Save) -> Option<i64> {
+        Some(save.held.id)
     }
 
     /// [`SagaError::Fenced`] to whom another process has taken the saga from.

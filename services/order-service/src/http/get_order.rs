@@ -9,7 +9,6 @@ use types::OrderId;
 use super::view;
 use crate::error::OrderError;
 use crate::state::AppState;
-use crate::store::{fault, orders};
 
 /// One order, for its owner, an admin, or the seller of a line, who sees own lines only.
 ///
@@ -28,8 +27,7 @@ pub async fn get_order(
     PathId(id): PathId<OrderId>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
-    let order = orders::get(&mut conn, id).await?;
+    let order = app.orders.ask(id).await?;
     order.party(caller.actor()).map_err(OrderError::from)?;
     let tag = etag_of_version(order.version);
     fresh_or(

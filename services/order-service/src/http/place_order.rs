@@ -131,7 +131,7 @@ async fn answer(app: &AppState, caller: &Caller, placed: Placed) -> Result<Respo
     let id = placed.id;
     match placed.outcome {
         Outcome::Parked { state, .. } | Outcome::Done { state } => {
-            let order = read_back(app, id).await?;
+            let order = app.orders.ask(id).await?;
             Ok(created(order, &state))
         }
         Outcome::Undone { reason, .. } => Ok(refused(id, reason, &placed.product_ids).into_response()),
@@ -141,7 +141,7 @@ async fn answer(app: &AppState, caller: &Caller, placed: Placed) -> Result<Respo
             ))
             .with("orderId", id)
             .into_response()),
-        Outcome::Stuck { .. } | Outcome::StillRunning => Ok(accepted(read_back(app, id).await?, caller)),
+        Outcome::Stuck { .. } | Outcome::StillRunning => Ok(accepted(app.orders.ask(id).await?, caller)),
     }
 }
 
@@ -252,11 +252,6 @@ async fn from_order(app: &AppState, caller: &Caller, id: i64) -> Result<Response
         (_, _, Some(state)) => created(order, &state),
         (..) => accepted(order, caller),
     })
-}
-
-async fn read_back(app: &AppState, id: OrderId) -> Result<Order, OrderError> {
-    let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
-    orders::get(&mut conn, id).await
 }
 
 /// The total of a quote, as a refusal shows it.

@@ -6,16 +6,14 @@ use std::time::Duration;
 use pg::jobs::{Failure, Handler, Job};
 use runtime::context;
 use serde::Deserialize as _;
-use sqlx::PgPool;
-use types::OrderId;
 
 use crate::NAME;
-use crate::domain::{Letter, Order, Status};
+use crate::domain::{Letter, Status};
 use crate::error::OrderError;
 use crate::mailer::{Mail, MailError, Mailer};
 use crate::ops::notify::{KIND, OrderMail, QUEUE};
+use crate::ops::reading::Orders;
 use crate::peers::Accounts;
-use crate::store::{fault, orders};
 
 /// Few at a time: a rush of orders is not held up by its mails.
 const AT_A_TIME: usize = 4;
@@ -26,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Sender {
     /// The orders.
-    pub db: PgPool,
+    pub orders: Orders,
     /// Who knows the addresses.
     pub accounts: Accounts,
     /// The way out.
@@ -49,11 +47,10 @@ impl Sender {
         let never = |error: &dyn Display| Failure::Never(format!("unreadable: {error}"));
         let OrderMail { order_id, to } = OrderMail::deserialize(&job.payload).map_err(|e| never(&e))?;
         let to: Status = to.parse().map_err(|e| never(&e))?;
-        let order = self
-            .order(order_id)
-            .await
-            .map_err(|e| Failure::Again(e.to_string()))?;
-        let order = order.ok_or_else(|| Failure::Never(format!("there is no order {order_id}")))?;
+        let order = self.orders.ask(order_id).await.map_err(|error| match error {
+            OrderError::Refused(refusal) => Failure::Never(refusal.to_string()),
+            error => Failure::Again(error.to_string()),
+        })?;
         let email = self.accounts.email(order.user_id).await;
         let Some(email) = email.map_err(|e| Failure::Again(e.to_string()))? else {
             tracing::info!(order.id = %order_id, "the customer's account is gone; nobody is told");
@@ -70,10 +67,5 @@ impl Sender {
             MailError::Refused(why) => Failure::Never(why),
             MailError::Unknown(why) => Failure::Again(why),
         })
-    }
-
-    async fn order(&self, id: OrderId) -> Result<Option<Order>, OrderError> {
-        let mut conn = self.db.acquire().await.map_err(fault("reach the database"))?;
-        orders::find(&mut conn, id).await
     }
 }

@@ -134,10 +134,7 @@ fn placement(
         actor: caller.actor(),
         context: runtime::context::current(),
         key,
-        turn: match app.max_open_orders {
-            0 => rand::random(),
-            _ => caller.id.get(),
-        },
+        turn: (app.max_open_orders > 0).then_some(caller.id.get()),
     }
 }
 

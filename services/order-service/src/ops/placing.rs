@@ -31,8 +31,8 @@ pub struct Placement {
     pub context: Option<Context>,
     /// The request's key.
     pub key: Option<idempotency::Key>,
-    /// Those of one turn are never written together.
-    pub turn: i64,
+    /// Those of one turn are not written together.
+    pub turn: Option<i64>,
 }
 
 /// Writes orders.
@@ -57,7 +57,7 @@ impl Together for Placing {
     type Answer = Written;
     type Error = OrderError;
 
-    fn subject(placement: &Placement) -> i64 {
+    fn subject(placement: &Placement) -> Option<i64> {
         placement.turn
     }
 

@@ -1,6 +1,6 @@
 //! Orders and their lines.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use runtime::context::Context;
 use sqlx::PgConnection;
@@ -12,10 +12,14 @@ use super::row::{LineRow, OrderRow};
 use crate::domain::{Order, Refusal, Status};
 use crate::error::OrderError;
 
-/// The order with its lines, if there is one.
-#[tracing::instrument(name = "db.orders.find", skip_all, fields(order.id = %id))]
-pub async fn find(conn: &mut PgConnection, id: OrderId) -> Result<Option<Order>, OrderError> {
-    let row = sqlx::query_as!(
+/// Those of these orders that there are, with their lines.
+#[tracing::instrument(name = "db.orders.find", skip_all, fields(orders = ids.len()))]
+pub async fn find_all(
+    conn: &mut PgConnection,
+    ids: &[OrderId],
+) -> Result<HashMap<OrderId, Order>, OrderError> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
+    let rows = sqlx::query_as!(
         OrderRow,
         r#"
         select id, order_number, user_id, status, payment_status, fulfillment_status, version, currency,
@@ -23,20 +27,32 @@ pub async fn find(conn: &mut PgConnection, id: OrderId) -> Result<Option<Order>,
                shipping_city, shipping_state, shipping_zip, shipping_country, customer_notes, tracking_number,
                carrier, payment_intent_id, cancel_reason, expires_at, created_at, updated_at
           from orders
-         where id = $1
+         where id = any($1)
         "#,
-        id.get(),
+        &ids,
     )
-    .fetch_optional(&mut *conn)
+    .fetch_all(&mut *conn)
     .await
-    .map_err(fault("read the order"))?;
-    match row {
-        None => Ok(None),
-        Some(row) => {
-            let lines = lines_of(conn, &[id.get()]).await?;
-            row.with(lines).map(Some)
-        }
+    .map_err(fault("read orders"))?;
+    if rows.is_empty() {
+        return Ok(HashMap::new());
     }
+    let mut lines: HashMap<i64, Vec<LineRow>> = HashMap::new();
+    for line in lines_of(conn, &ids).await? {
+        lines.entry(line.order_id).or_default().push(line);
+    }
+    rows.into_iter()
+        .map(|row| {
+            let lines = lines.remove(&row.id).unwrap_or_default();
+            let order = row.with(lines)?;
+            Ok((order.id, order))
+        })
+        .collect()
+}
+
+/// The order with its lines, if there is one.
+pub async fn find(conn: &mut PgConnection, id: OrderId) -> Result<Option<Order>, OrderError> {
+    Ok(find_all(conn, &[id]).await?.remove(&id))
 }
 
 /// The order with its lines; [`Refusal::NotFound`] if there is none.

@@ -40,8 +40,8 @@ impl Together for Shelves {
     type Answer = Done<OffsetDateTime>;
     type Error = ProductError;
 
-    fn subject(wish: &Wish) -> i64 {
-        wish.order.get()
+    fn subject(wish: &Wish) -> Option<i64> {
+        Some(wish.order.get())
     }
 
     /// Holds for each wish all of its lines or none (STK-2, STK-6). Repeating those that were held is harmless.

@@ -32,8 +32,8 @@ impl Together for Confirmations {
     type Answer = bool;
     type Error = OrderError;
 
-    fn subject(change: &Move) -> i64 {
-        change.id.get()
+    fn subject(change: &Move) -> Option<i64> {
+        Some(change.id.get())
     }
 
     async fn together(&self, moves: &[Move]) -> Result<Vec<Result<bool, OrderError>>, OrderError> {
