@@ -160,6 +160,30 @@ impl ApiError {
         )
     }
 
+    /// An error that was asked for.
+    pub(crate) fn on_demand(status: StatusCode) -> Self {
+        let (kind, code, why) = match status.as_u16() {
+            402 => ("card_error", "card_declined", "Your card was declined."),
+            409 => (
+                "idempotency_error",
+                "idempotency_key_in_use",
+                "There is currently another in-progress request using this Idempotent Key. Please try again later.",
+            ),
+            429 => (
+                INVALID,
+                "rate_limit",
+                "Request rate limit exceeded. You can learn more about rate limits here \
+                 https://stripe.com/docs/rate-limits.",
+            ),
+            400..500 => return Self::new(status, INVALID, "The sandbox was asked to refuse this request."),
+            _ => {
+                let why = "An unknown error occurred. The sandbox was asked for it.";
+                return Self::new(status, "api_error", why);
+            }
+        };
+        Self::new(status, kind, why).code(code)
+    }
+
     /// Names the error for programs.
     #[must_use]
     pub(crate) fn code(mut self, code: &'static str) -> Self {

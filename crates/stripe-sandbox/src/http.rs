@@ -5,6 +5,7 @@ mod charges;
 mod control;
 mod disputes;
 mod events;
+mod faults;
 mod list;
 mod payment_intents;
 mod refunds;
@@ -16,7 +17,7 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use runtime::context::{self, Context};
 
@@ -78,6 +79,11 @@ pub(crate) fn router(sandbox: Arc<Sandbox>) -> Router {
         )
         .route("/_sandbox/clock", get(control::clock))
         .route("/_sandbox/clock/advance", post(control::advance))
+        .route(
+            "/_sandbox/faults",
+            post(faults::create).get(faults::list).delete(faults::clear),
+        )
+        .route("/_sandbox/faults/{id}", delete(faults::remove))
         .route("/_sandbox/webhooks", get(control::webhooks))
         .route("/_sandbox/webhooks/redeliver", post(control::redeliver))
         .fallback(unknown)

@@ -1,6 +1,7 @@
 //! The sandbox: its state behind one lock, and the one way to change it.
 
 mod deliveries;
+mod mischief;
 mod time;
 mod transaction;
 
@@ -15,6 +16,7 @@ pub(crate) use transaction::Transaction;
 
 use crate::config::Config;
 use crate::error::ApiError;
+use crate::faults::{Broken, Fault, Faults};
 use crate::idempotency::{Answer, Asked};
 use crate::journal::{Journal, JournalError};
 use crate::objects::Cause;
@@ -27,6 +29,8 @@ pub(crate) enum Outcome {
     Ran(Result<Value, ApiError>),
     /// It ran before, under the same key.
     Replayed(Answer),
+    /// It went wrong on demand, before anything was done.
+    Broken(Broken),
 }
 
 /// State, journal, clock.
@@ -35,6 +39,7 @@ pub(crate) struct Sandbox {
     clock: Arc<dyn Clock>,
     inner: Mutex<Inner>,
     webhooks: Notify,
+    faults: Mutex<Faults>,
 }
 
 struct Inner {
@@ -67,6 +72,7 @@ impl Sandbox {
             clock,
             inner: Mutex::new(Inner { state, journal }),
             webhooks: Notify::new(),
+            faults: Mutex::default(),
         })
     }
 
@@ -94,20 +100,29 @@ impl Sandbox {
     /// Runs a request that changes something. What it changed, the events and the outcome that its key will give
     /// again are written to the journal in one piece before this returns; an error of `run` keeps what `run`
     /// changed until then, as a declined card does.
-    pub(crate) fn write(
+    pub(crate) async fn write(
         &self,
         asked: Option<Asked>,
         cause: Cause,
+        fault: Option<Fault>,
         run: impl FnOnce(&mut Transaction<'_>) -> Result<Value, ApiError>,
     ) -> Outcome {
         self.settle();
         let claim = match asked.map(|asked| self.claim(asked)).transpose() {
             Err(error) => return Outcome::Ran(Err(error)),
-            Ok(Some(Claim::Ran(answer))) => return Outcome::Replayed(answer),
-            Ok(Some(Claim::Mine(running))) => Some(running),
-            Ok(None) => None,
+            Ok(claim) => claim,
         };
-        // The key is claimed and nothing is done yet: this is where a fault on demand would strike.
+        // The key is claimed and nothing is done yet.
+        if let Some(fault) = fault
+            && let Err(broken) = fault.before().await
+        {
+            return Outcome::Broken(broken);
+        }
+        let claim = match claim {
+            Some(Claim::Ran(answer)) => return Outcome::Replayed(answer),
+            Some(Claim::Mine(running)) => Some(running),
+            None => None,
+        };
         let asked = claim.as_ref().map(|running| &running.asked);
         Outcome::Ran(self.execute(asked, cause, run))
     }

@@ -17,6 +17,7 @@ pub(super) async fn retrieve(Path(id): Path<String>, call: Call) -> Response {
         let moved = moved.ok_or_else(|| ApiError::missing(BalanceTransaction::NOUN, "id", &id))?;
         Ok(moved.render())
     })
+    .await
 }
 
 /// Lists movements, of one object, kind or currency or all.
@@ -37,4 +38,5 @@ pub(super) async fn list(call: Call) -> Response {
             moved.render()
         })
     })
+    .await
 }

@@ -19,6 +19,7 @@ pub(super) async fn retrieve(Path(id): Path<String>, call: Call) -> Response {
             .ok_or_else(|| ApiError::missing(Charge::NOUN, "id", &id))?;
         Ok(charge.render())
     })
+    .await
 }
 
 /// Lists charges, of one intent or of all.
@@ -34,4 +35,5 @@ pub(super) async fn list(call: Call) -> Response {
             |_, charge| charge.render(),
         )
     })
+    .await
 }

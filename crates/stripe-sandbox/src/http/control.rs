@@ -36,6 +36,7 @@ pub(super) async fn authenticate(Path(id): Path<String>, call: Call) -> Response
         let method = transaction.payment_method(&method)?;
         Ok(attempt::authenticated(transaction, intent, &method, outcome == "succeeded").render())
     })
+    .await
 }
 
 /// The bank sends a refund back: the money is with the shop again.
@@ -50,6 +51,7 @@ pub(super) async fn fail_refund(Path(id): Path<String>, call: Call) -> Response 
         }
         refund::fail(transaction, refund, why.as_deref().unwrap_or("unknown")).map(|refund| refund.render())
     })
+    .await
 }
 
 /// The card's holder disputes a charge.
@@ -62,6 +64,7 @@ pub(super) async fn dispute(Path(id): Path<String>, call: Call) -> Response {
         let reason = reason.as_deref().unwrap_or("fraudulent");
         dispute::open(transaction, charge, reason, inquiry).map(|dispute| dispute.render())
     })
+    .await
 }
 
 /// The bank decides.
@@ -80,6 +83,7 @@ pub(super) async fn close_dispute(Path(id): Path<String>, call: Call) -> Respons
         };
         dispute::close(transaction, dispute, status)
     })
+    .await
 }
 
 /// The bank makes a chargeback of an inquiry.
@@ -89,6 +93,7 @@ pub(super) async fn escalate_dispute(Path(id): Path<String>, call: Call) -> Resp
         let dispute = transaction.dispute(&id)?;
         dispute::escalate(transaction, dispute)
     })
+    .await
 }
 
 /// What time it is in the sandbox, and how far that is ahead of the machine's.
@@ -97,21 +102,24 @@ pub(super) async fn clock(call: Call) -> Response {
         params.finish()?;
         Ok(json!({"now": transaction.now, "ahead": transaction.ahead()}))
     })
+    .await
 }
 
 /// Moves the sandbox's time; what is due by then happens before this is answered.
 pub(super) async fn advance(call: Call) -> Response {
     let sandbox = Arc::clone(call.sandbox());
-    let response = call.write(|transaction, params| {
-        let seconds = required("seconds", params.integer("seconds")?)?;
-        params.finish()?;
-        if !(0..=LONGEST_STEP).contains(&seconds) {
-            let why = "This value must be between 0 and 315360000: time goes forward.";
-            return Err(ApiError::invalid("seconds", why));
-        }
-        let ahead = transaction.advance(seconds);
-        Ok(json!({"now": transaction.now + seconds, "ahead": ahead}))
-    });
+    let response = call
+        .write(|transaction, params| {
+            let seconds = required("seconds", params.integer("seconds")?)?;
+            params.finish()?;
+            if !(0..=LONGEST_STEP).contains(&seconds) {
+                let why = "This value must be between 0 and 315360000: time goes forward.";
+                return Err(ApiError::invalid("seconds", why));
+            }
+            let ahead = transaction.advance(seconds);
+            Ok(json!({"now": transaction.now + seconds, "ahead": ahead}))
+        })
+        .await;
     sandbox.settle();
     response
 }
@@ -139,19 +147,22 @@ pub(super) async fn webhooks(call: Call) -> Response {
         let waiting: Vec<Value> = waiting.collect();
         Ok(json!({"url": url, "pending": waiting.len(), "data": waiting}))
     })
+    .await
 }
 
 /// Delivers now what waits; with `event`, that one too, even if it was taken before.
 pub(super) async fn redeliver(call: Call) -> Response {
     let sandbox = Arc::clone(call.sandbox());
-    let response = call.write(|transaction, params| {
-        let event = params.word("event")?;
-        params.finish()?;
-        if let Some(id) = &event {
-            transaction.redeliver(id)?;
-        }
-        Ok(json!({"event": event}))
-    });
+    let response = call
+        .write(|transaction, params| {
+            let event = params.word("event")?;
+            params.finish()?;
+            if let Some(id) = &event {
+                transaction.redeliver(id)?;
+            }
+            Ok(json!({"event": event}))
+        })
+        .await;
     if response.status().is_success() {
         sandbox.hurry_webhooks();
     }

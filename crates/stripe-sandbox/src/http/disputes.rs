@@ -19,6 +19,7 @@ pub(super) async fn retrieve(Path(id): Path<String>, call: Call) -> Response {
         let dispute = dispute.ok_or_else(|| ApiError::missing(Dispute::NOUN, "dispute", &id))?;
         Ok(dispute.render())
     })
+    .await
 }
 
 /// Lists disputes, of one charge or intent or of all.
@@ -35,6 +36,7 @@ pub(super) async fn list(call: Call) -> Response {
             dispute.render()
         })
     })
+    .await
 }
 
 /// Takes evidence, and hands it to the bank unless `submit=false`.
@@ -57,6 +59,7 @@ pub(super) async fn update(Path(id): Path<String>, call: Call) -> Response {
         transaction.save_dispute(&dispute, &["charge.dispute.updated"]);
         Ok(dispute.render())
     })
+    .await
 }
 
 fn take(dispute: &mut Dispute, mut said: Params) -> Result<(), ApiError> {
@@ -78,4 +81,5 @@ pub(super) async fn close(Path(id): Path<String>, call: Call) -> Response {
         let ends = dispute::forfeit(&dispute);
         dispute::close(transaction, dispute, ends)
     })
+    .await
 }

@@ -21,6 +21,7 @@ pub(super) async fn retrieve(Path(id): Path<String>, call: Call) -> Response {
         let (position, event) = found.ok_or_else(|| ApiError::missing(Event::NOUN, "id", &id))?;
         Ok(event.render(pending(state, position)))
     })
+    .await
 }
 
 /// Lists events, of some types or of all.
@@ -39,6 +40,7 @@ pub(super) async fn list(call: Call) -> Response {
             event.render(pending(state, at))
         })
     })
+    .await
 }
 
 /// `charge.*` is every event of charges.

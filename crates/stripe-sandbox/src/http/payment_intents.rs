@@ -74,6 +74,7 @@ pub(super) async fn create(call: Call) -> Response {
         transaction.save_intent(&intent, &["payment_intent.created"]);
         attempt::confirm(transaction, intent, &method, offline)
     })
+    .await
 }
 
 /// Gives one intent. With `client_secret` it must be the right one.
@@ -86,6 +87,7 @@ pub(super) async fn retrieve(Path(id): Path<String>, call: Call) -> Response {
         right_secret(intent, secret)?;
         Ok(intent.render())
     })
+    .await
 }
 
 /// Changes what may be changed: amount, currency and card while it is open, the rest at any time.
@@ -116,6 +118,7 @@ pub(super) async fn update(Path(id): Path<String>, call: Call) -> Response {
         transaction.save_intent(&intent, &[]);
         Ok(intent.render())
     })
+    .await
 }
 
 /// Tries to take the money.
@@ -157,6 +160,7 @@ pub(super) async fn confirm(Path(id): Path<String>, call: Call) -> Response {
         attempt::allowed(&intent, &method)?;
         attempt::confirm(transaction, intent, &method, offline)
     })
+    .await
 }
 
 /// Ends an intent that was not paid.
@@ -181,6 +185,7 @@ pub(super) async fn cancel(Path(id): Path<String>, call: Call) -> Response {
         transaction.save_intent(&intent, &["payment_intent.canceled"]);
         Ok(intent.render())
     })
+    .await
 }
 
 /// Lists intents.
@@ -195,6 +200,7 @@ pub(super) async fn list(call: Call) -> Response {
             |_, intent| intent.render(),
         )
     })
+    .await
 }
 
 /// Takes what merely describes an intent; an empty text unsets.

@@ -15,7 +15,7 @@ use crate::state::Row as _;
 
 /// Gives money back.
 pub(super) async fn create(call: Call) -> Response {
-    call.write(give_back)
+    call.write(give_back).await
 }
 
 fn give_back(transaction: &mut Transaction<'_>, params: &mut Params) -> Result<Value, ApiError> {
@@ -81,6 +81,7 @@ pub(super) async fn retrieve(Path(id): Path<String>, call: Call) -> Response {
             .ok_or_else(|| ApiError::missing(Refund::NOUN, "id", &id))?;
         Ok(refund.render())
     })
+    .await
 }
 
 /// Changes a refund's metadata.
@@ -95,6 +96,7 @@ pub(super) async fn update(Path(id): Path<String>, call: Call) -> Response {
         }
         Ok(refund.render())
     })
+    .await
 }
 
 /// Lists refunds, of one intent or charge or of all.
@@ -109,4 +111,5 @@ pub(super) async fn list(call: Call) -> Response {
         };
         paging.page(&state.refunds, "/v1/refunds", wanted, |_, refund| refund.render())
     })
+    .await
 }

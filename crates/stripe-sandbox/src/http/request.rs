@@ -5,6 +5,8 @@ use std::sync::Arc;
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::response::Response;
+use bytes::Bytes;
+use futures::stream;
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::Value;
@@ -12,6 +14,7 @@ use serde_json::Value;
 use super::{IDEMPOTENCY_KEY, REQUEST_ID, RequestId};
 use crate::auth;
 use crate::error::ApiError;
+use crate::faults::{Broken, Fault};
 use crate::form::{Params, pairs};
 use crate::idempotency::{Answer, Asked};
 use crate::objects::Cause;
@@ -20,12 +23,16 @@ use crate::state::State;
 
 /// The largest body.
 const LIMIT: usize = 64 * 1024;
+/// What is never made to go wrong.
+const CONTROL: &str = "/_sandbox/";
 
 /// A call with the right key and parameters that can be read.
 pub(super) struct Call {
     sandbox: Arc<Sandbox>,
     asked: Option<Asked>,
     cause: Cause,
+    /// How it goes wrong.
+    fault: Option<Fault>,
     params: Params,
 }
 
@@ -56,19 +63,25 @@ impl FromRequest<Arc<Sandbox>> for Call {
             .clone()
             .map(|key| Asked::new(key, parts.uri.path(), &given))
             .transpose()?;
+        let params = Params::new(&given)?;
+        let path = parts.uri.path();
+        let fault = (!path.starts_with(CONTROL))
+            .then(|| sandbox.fault_of_request(&parts.method, path))
+            .flatten();
         let request = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         Ok(Self {
             sandbox: Arc::clone(sandbox),
             asked,
             cause: Cause { request, key },
-            params: Params::new(&given)?,
+            fault,
+            params,
         })
     }
 }
 
 impl Call {
     /// Answers with what `run` does and gives.
-    pub(super) fn write(
+    pub(super) async fn write(
         self,
         run: impl FnOnce(&mut Transaction<'_>, &mut Params) -> Result<Value, ApiError>,
     ) -> Response {
@@ -76,29 +89,59 @@ impl Call {
             sandbox,
             asked,
             cause,
+            fault,
             mut params,
         } = self;
-        match sandbox.write(asked, cause, |transaction| run(transaction, &mut params)) {
+        let outcome = sandbox
+            .write(asked, cause, fault, |transaction| run(transaction, &mut params))
+            .await;
+        let response = match outcome {
             Outcome::Ran(Ok(body)) => reply(StatusCode::OK, &body),
             Outcome::Ran(Err(error)) => fail(&error),
             Outcome::Replayed(answer) => replay(&answer),
-        }
+            Outcome::Broken(broken) => return give_broken(&broken),
+        };
+        finish(fault, response).await
     }
 
     /// Answers with what `look` finds.
-    pub(super) fn read(self, look: impl FnOnce(&State, &mut Params) -> Result<Value, ApiError>) -> Response {
-        self.read_at(|state, _, params| look(state, params))
+    pub(super) async fn read(
+        self,
+        look: impl FnOnce(&State, &mut Params) -> Result<Value, ApiError>,
+    ) -> Response {
+        self.read_at(|state, _, params| look(state, params)).await
     }
 
     /// Answers with what `look` finds at this time, in seconds.
-    pub(super) fn read_at(
+    pub(super) async fn read_at(
         self,
         look: impl FnOnce(&State, i64, &mut Params) -> Result<Value, ApiError>,
     ) -> Response {
         let Self {
-            sandbox, mut params, ..
+            sandbox,
+            fault,
+            mut params,
+            ..
         } = self;
-        match sandbox.read(|state, now| look(state, now, &mut params)) {
+        if let Some(fault) = fault
+            && let Err(broken) = fault.before().await
+        {
+            return give_broken(&broken);
+        }
+        let found = sandbox.read(|state, now| look(state, now, &mut params));
+        finish(
+            fault,
+            found.map_or_else(|error| fail(&error), |body| reply(StatusCode::OK, &body)),
+        )
+        .await
+    }
+
+    /// Answers with what `act` does to the sandbox itself.
+    pub(super) fn control(
+        mut self,
+        act: impl FnOnce(&Sandbox, &mut Params) -> Result<Value, ApiError>,
+    ) -> Response {
+        match act(&self.sandbox, &mut self.params) {
             Ok(body) => reply(StatusCode::OK, &body),
             Err(error) => fail(&error),
         }
@@ -107,6 +150,33 @@ impl Call {
     /// The sandbox itself.
     pub(super) fn sandbox(&self) -> &Arc<Sandbox> {
         &self.sandbox
+    }
+}
+
+/// What goes wrong after the work.
+async fn finish(fault: Option<Fault>, response: Response) -> Response {
+    match fault {
+        None => response,
+        Some(fault) => match fault.after().await {
+            Ok(()) => response,
+            Err(broken) => give_broken(&broken),
+        },
+    }
+}
+
+/// An error, or an answer whose connection breaks before it is whole.
+fn give_broken(broken: &Broken) -> Response {
+    match broken {
+        Broken::Error(error) => fail(error),
+        Broken::Cut => {
+            let cut = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "cut on demand");
+            let pieces = [Ok(Bytes::from_static(b"{")), Err(cut)];
+            let mut response = Response::new(Body::from_stream(stream::iter(pieces)));
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        }
     }
 }
 

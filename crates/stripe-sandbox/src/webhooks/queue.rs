@@ -8,6 +8,8 @@ use bytes::Bytes;
 /// The pauses after the first failures, in milliseconds; then a minute each.
 const PAUSES: [u64; 8] = [200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 40_000];
 const LONGEST: Duration = Duration::from_secs(60);
+/// How long an event waits to be overtaken.
+const HELD_BACK: Duration = Duration::from_secs(10);
 
 /// One attempt.
 #[derive(Clone, Debug)]
@@ -25,6 +27,10 @@ pub(crate) struct Delivery {
     pub(crate) last: Option<String>,
     /// `None` while an attempt runs.
     due: Option<Instant>,
+    /// Whether it was looked at what goes wrong with it.
+    judged: bool,
+    /// How often it comes once more after it was taken.
+    copies: u32,
     /// Asked for while an attempt ran: once more, even if that is taken.
     again: bool,
 }
@@ -34,6 +40,8 @@ pub(crate) struct Delivery {
 pub(crate) struct Queue {
     deliveries: BTreeMap<usize, Delivery>,
     waiting: BTreeSet<(Instant, usize)>,
+    /// The one that is to be overtaken.
+    held: Option<usize>,
 }
 
 impl Queue {
@@ -48,6 +56,8 @@ impl Queue {
             attempts: 0,
             last: None,
             due: Some(now),
+            judged: false,
+            copies: 0,
             again: false,
         };
         self.deliveries.insert(position, delivery);
@@ -66,10 +76,67 @@ impl Queue {
         }
     }
 
+    /// Whether nobody has looked yet at what goes wrong with this delivery; from now on somebody has.
+    pub(crate) fn unjudged(&mut self, position: usize) -> bool {
+        self.deliveries
+            .get_mut(&position)
+            .is_some_and(|d| !std::mem::replace(&mut d.judged, true))
+    }
+
+    /// How often the event comes once more after it was taken.
+    pub(crate) fn copies(&self, position: usize) -> u32 {
+        self.deliveries.get(&position).map_or(0, |d| d.copies)
+    }
+
+    /// Has the event come so many times more after it was taken.
+    pub(crate) fn copy(&mut self, position: usize, copies: u32) {
+        if let Some(delivery) = self.deliveries.get_mut(&position) {
+            delivery.judged = true;
+            delivery.copies = copies;
+        }
+    }
+
+    /// An attempt does not begin yet.
+    pub(crate) fn postpone(&mut self, position: usize, span: Duration) {
+        if let Some(delivery) = self.deliveries.get_mut(&position) {
+            let due = Instant::now() + span;
+            delivery.due = Some(due);
+            self.waiting.insert((due, position));
+        }
+    }
+
+    /// Another event is to be taken before this one; if none is in time, it goes all the same.
+    pub(crate) fn hold_back(&mut self, position: usize) {
+        self.postpone(position, HELD_BACK);
+        self.held = Some(position);
+    }
+
+    /// Whether an event is held back.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// The event that is held back was overtaken.
+    pub(crate) fn release(&mut self) {
+        let Some(position) = self.held.take() else { return };
+        let Some(delivery) = self.deliveries.get_mut(&position) else {
+            return;
+        };
+        if let Some(due) = delivery.due {
+            let now = Instant::now();
+            delivery.due = Some(now);
+            self.waiting.remove(&(due, position));
+            self.waiting.insert((now, position));
+        }
+    }
+
     /// An event that is due; it is not given again until its attempt is over.
     pub(crate) fn take(&mut self) -> Option<usize> {
         let (due, position) = *self.waiting.first().filter(|(due, _)| *due <= Instant::now())?;
         self.waiting.remove(&(due, position));
+        if self.held == Some(position) {
+            self.held = None;
+        }
         self.deliveries.get_mut(&position)?.due = None;
         Some(position)
     }

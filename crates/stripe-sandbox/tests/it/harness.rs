@@ -21,6 +21,8 @@ pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub json: Value,
+    /// Whether the connection broke in the middle of it.
+    pub broke: bool,
 }
 
 impl Sandbox {
@@ -52,11 +54,12 @@ impl Sandbox {
         let request = request.body(Body::from(form.to_owned())).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
+        let bytes = body.collect().await.map(|b| b.to_bytes());
         Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            json: serde_json::from_slice(&bytes).unwrap_or_default(),
+            broke: bytes.is_err(),
+            json: serde_json::from_slice(&bytes.unwrap_or_default()).unwrap_or_default(),
         }
     }
 

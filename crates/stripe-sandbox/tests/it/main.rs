@@ -7,6 +7,7 @@
 )]
 
 mod disputes;
+mod faults;
 mod harness;
 mod idempotency;
 mod memory;
