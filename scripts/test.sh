@@ -27,14 +27,14 @@ step "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
 step "binaries" cargo build --workspace --bins --locked
 step "tests" cargo test --workspace --locked --no-fail-fast
 [ ! -x scripts/newman.sh ] || step "postman collection" scripts/newman.sh
+step "stripe's client" scripts/sandbox-client.sh
 
 passed=$(grep -Eo '^test result: .* [0-9]+ passed' "$log" | grep -Eo '[0-9]+ passed' | awk '{n += $1} END {print n + 0}')
 failed=$(grep -Eo '[0-9]+ failed;' "$log" | awk '{n += $1} END {print n + 0}')
-newman=$(grep -Eo '^newman: [0-9]+ passed, [0-9]+ failed' "$log" | tail -1 || true)
-if [ -n "$newman" ]; then
-  passed=$((passed + $(echo "$newman" | grep -Eo '[0-9]+ passed' | cut -d' ' -f1)))
-  failed=$((failed + $(echo "$newman" | grep -Eo '[0-9]+ failed' | cut -d' ' -f1)))
-fi
+# The steps that run in other languages print a line of their own.
+others=$(grep -Eo '^(newman|sandbox-[a-z]+): [0-9]+ passed, [0-9]+ failed' "$log" || true)
+passed=$((passed + $(echo "$others" | grep -Eo '[0-9]+ passed' | awk '{n += $1} END {print n + 0}')))
+failed=$((failed + $(echo "$others" | grep -Eo '[0-9]+ failed' | awk '{n += $1} END {print n + 0}')))
 [ "$failed_steps" -eq 0 ] || [ "$failed" -gt 0 ] || failed=$failed_steps
 echo "$passed passed, $failed failed"
 [ "$failed_steps" -eq 0 ]

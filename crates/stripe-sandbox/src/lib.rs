@@ -8,6 +8,7 @@ mod config;
 mod currency;
 mod dispute;
 mod error;
+mod expand;
 mod faults;
 mod form;
 mod http;

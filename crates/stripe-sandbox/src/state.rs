@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::idempotency::{Answer, Keys};
 use crate::objects::{BalanceTransaction, Charge, Dispute, Event, PaymentIntent, PaymentMethod, Refund};
@@ -191,6 +192,20 @@ impl State {
         }
         if let Some(answer) = record.answer {
             self.keys.keep(answer);
+        }
+    }
+
+    /// The object called `id`, as the wire shows it.
+    pub(crate) fn object(&self, id: &str) -> Option<Value> {
+        let (kind, _) = id.split_once('_')?;
+        match kind {
+            "pi" => self.intents.get(id).map(PaymentIntent::render),
+            "ch" => self.charges.get(id).map(Charge::render),
+            "re" => self.refunds.get(id).map(Refund::render),
+            "du" => self.disputes.get(id).map(Dispute::render),
+            "txn" => self.balance.get(id).map(BalanceTransaction::render),
+            "pm" => self.methods.get(id).map(PaymentMethod::render),
+            _ => None,
         }
     }
 

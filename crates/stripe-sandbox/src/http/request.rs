@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{IDEMPOTENCY_KEY, REQUEST_ID, RequestId};
 use crate::auth;
 use crate::error::ApiError;
+use crate::expand;
 use crate::faults::{Broken, Fault};
 use crate::form::{Params, pairs};
 use crate::idempotency::{Answer, Asked};
@@ -33,6 +34,8 @@ pub(super) struct Call {
     cause: Cause,
     /// How it goes wrong.
     fault: Option<Fault>,
+    /// Ids that are to become objects.
+    expand: Vec<String>,
     params: Params,
 }
 
@@ -63,7 +66,8 @@ impl FromRequest<Arc<Sandbox>> for Call {
             .clone()
             .map(|key| Asked::new(key, parts.uri.path(), &given))
             .transpose()?;
-        let params = Params::new(&given)?;
+        let mut params = Params::new(&given)?;
+        let expand = params.list("expand")?.unwrap_or_default();
         let path = parts.uri.path();
         let fault = (!path.starts_with(CONTROL))
             .then(|| sandbox.fault_of_request(&parts.method, path))
@@ -74,6 +78,7 @@ impl FromRequest<Arc<Sandbox>> for Call {
             asked,
             cause: Cause { request, key },
             fault,
+            expand,
             params,
         })
     }
@@ -90,10 +95,14 @@ impl Call {
             asked,
             cause,
             fault,
+            expand,
             mut params,
         } = self;
         let outcome = sandbox
-            .write(asked, cause, fault, |transaction| run(transaction, &mut params))
+            .write(asked, cause, fault, |transaction| {
+                let mut body = run(transaction, &mut params)?;
+                expand::expand(&mut body, &expand, |id| transaction.object(id)).map(|()| body)
+            })
             .await;
         let response = match outcome {
             Outcome::Ran(Ok(body)) => reply(StatusCode::OK, &body),
@@ -120,6 +129,7 @@ impl Call {
         let Self {
             sandbox,
             fault,
+            expand,
             mut params,
             ..
         } = self;
@@ -128,7 +138,10 @@ impl Call {
         {
             return give_broken(&broken);
         }
-        let found = sandbox.read(|state, now| look(state, now, &mut params));
+        let found = sandbox.read(|state, now| {
+            let mut body = look(state, now, &mut params)?;
+            expand::expand(&mut body, &expand, |id| state.object(id)).map(|()| body)
+        });
         finish(
             fault,
             found.map_or_else(|error| fail(&error), |body| reply(StatusCode::OK, &body)),

@@ -1,10 +1,12 @@
 //! What one request reads and changes. Nothing is visible before it is committed.
 
+use serde_json::Value;
+
 use crate::error::ApiError;
 use crate::objects::{
     BalanceTransaction, Cause, Charge, Dispute, Event, PaymentIntent, PaymentMethod, Refund, Snapshot,
 };
-use crate::state::{Record, Row as _, State};
+use crate::state::{Record, Row, State};
 use crate::{cards, id};
 
 /// A request that runs.
@@ -66,6 +68,21 @@ impl<'a> Transaction<'a> {
     pub(crate) fn refund(&self, id: &str) -> Result<Refund, ApiError> {
         let found = self.state.refunds.get(id).cloned();
         found.ok_or_else(|| ApiError::missing(Refund::NOUN, "id", id))
+    }
+
+    /// The object called `id`, as the wire shows it once this is committed.
+    pub(crate) fn object(&self, id: &str) -> Option<Value> {
+        fn last<T: Row>(rows: &[T], id: &str, render: impl Fn(&T) -> Value) -> Option<Value> {
+            rows.iter().rfind(|row| row.id() == id).map(render)
+        }
+        let record = &self.record;
+        last(&record.intents, id, PaymentIntent::render)
+            .or_else(|| last(&record.charges, id, Charge::render))
+            .or_else(|| last(&record.refunds, id, Refund::render))
+            .or_else(|| last(&record.disputes, id, Dispute::render))
+            .or_else(|| last(&record.balance, id, BalanceTransaction::render))
+            .or_else(|| last(&record.methods, id, PaymentMethod::render))
+            .or_else(|| self.state.object(id))
     }
 
     /// The dispute that the URL names.
