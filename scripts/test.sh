@@ -33,8 +33,8 @@ passed=$(grep -Eo '^test result: .* [0-9]+ passed' "$log" | grep -Eo '[0-9]+ pas
 failed=$(grep -Eo '[0-9]+ failed;' "$log" | awk '{n += $1} END {print n + 0}')
 # The steps that run in other languages print a line of their own.
 others=$(grep -Eo '^(newman|sandbox-[a-z]+): [0-9]+ passed, [0-9]+ failed' "$log" || true)
-passed=$((passed + $(echo "$others" | grep -Eo '[0-9]+ passed' | awk '{n += $1} END {print n + 0}')))
-failed=$((failed + $(echo "$others" | grep -Eo '[0-9]+ failed' | awk '{n += $1} END {print n + 0}')))
+passed=$((passed + $(echo "$others" | awk '{n += $2} END {print n + 0}')))
+failed=$((failed + $(echo "$others" | awk '{n += $4} END {print n + 0}')))
 [ "$failed_steps" -eq 0 ] || [ "$failed" -gt 0 ] || failed=$failed_steps
 echo "$passed passed, $failed failed"
 [ "$failed_steps" -eq 0 ]
