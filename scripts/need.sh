@@ -37,5 +37,13 @@ need_postgres() {
 
 need_node() {
   command -v npm >/dev/null || apt_install nodejs npm
+  need_curl
+}
+
+need_curl() {
   command -v curl >/dev/null || apt_install curl
+}
+
+need_python() {
+  python3 -m pip --version >/dev/null 2>&1 && python3 -m venv --help >/dev/null 2>&1 || apt_install python3-pip python3-venv
 }

@@ -28,6 +28,8 @@ step "binaries" cargo build --workspace --bins --locked
 step "tests" cargo test --workspace --locked --no-fail-fast
 [ ! -x scripts/newman.sh ] || step "postman collection" scripts/newman.sh
 step "stripe's client" scripts/sandbox-client.sh
+step "stripe's shapes" scripts/sandbox-shapes.sh
+step "another provider" scripts/provider.sh
 
 passed=$(grep -Eo '^test result: .* [0-9]+ passed' "$log" | grep -Eo '[0-9]+ passed' | awk '{n += $1} END {print n + 0}')
 failed=$(grep -Eo '[0-9]+ failed;' "$log" | awk '{n += $1} END {print n + 0}')

@@ -19,6 +19,8 @@ pub struct Config {
     pub webhook_secret: Secret,
     /// The journal (`SANDBOX_DATA_FILE`); without it everything is forgotten at the end.
     pub data_file: Option<PathBuf>,
+    /// Where what is asked and answered is written down (`SANDBOX_RECORD_FILE`); without it, nowhere.
+    pub record_file: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -29,6 +31,7 @@ impl Default for Config {
             webhook_url: None,
             webhook_secret: Secret::new(DEMO_WEBHOOK_SECRET),
             data_file: None,
+            record_file: None,
         }
     }
 }
@@ -41,6 +44,7 @@ impl Config {
             webhook_url: webhook_url(settings),
             webhook_secret: settings.secret("SANDBOX_WEBHOOK_SECRET", DEMO_WEBHOOK_SECRET),
             data_file: settings.optional("SANDBOX_DATA_FILE").map(PathBuf::from),
+            record_file: settings.optional("SANDBOX_RECORD_FILE").map(PathBuf::from),
         }
     }
 }

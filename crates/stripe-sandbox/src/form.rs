@@ -126,6 +126,15 @@ impl Params {
         })
     }
 
+    /// A whole number, if it is one text and not nested.
+    pub(crate) fn exactly(&mut self, name: &str) -> Result<Option<i64>, ApiError> {
+        if self.0.get(name).is_some_and(Value::is_string) {
+            self.integer(name)
+        } else {
+            Ok(None)
+        }
+    }
+
     /// `true` or `false`.
     pub(crate) fn flag(&mut self, name: &str) -> Result<Option<bool>, ApiError> {
         match self.word(name)?.as_deref() {

@@ -8,9 +8,11 @@ mod events;
 mod faults;
 mod list;
 mod payment_intents;
+mod record;
 mod refunds;
 mod request;
 
+use std::io;
 use std::sync::Arc;
 
 use axum::Router;
@@ -21,6 +23,7 @@ use axum::routing::{delete, get, post};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use runtime::context::{self, Context};
 
+use self::record::Record;
 use crate::error::ApiError;
 use crate::sandbox::Sandbox;
 use crate::{API_VERSION, NAME, id};
@@ -34,14 +37,23 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 struct RequestId(String);
 
 /// Every route.
-pub(crate) fn router(sandbox: Arc<Sandbox>) -> Router {
+///
+/// # Errors
+/// The record that is to be kept cannot be opened.
+pub(crate) fn router(sandbox: Arc<Sandbox>) -> io::Result<Router> {
+    let record = sandbox
+        .config()
+        .record_file
+        .as_deref()
+        .map(Record::open)
+        .transpose()?;
     let unknown = |request: Request| async move {
         request::fail(&ApiError::unrecognized_url(
             request.method(),
             request.uri().path(),
         ))
     };
-    Router::new()
+    let router = Router::new()
         .route(
             "/v1/payment_intents",
             post(payment_intents::create).get(payment_intents::list),
@@ -89,7 +101,14 @@ pub(crate) fn router(sandbox: Arc<Sandbox>) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(middleware::from_fn(around))
-        .with_state(sandbox)
+        .with_state(sandbox);
+    Ok(match record.map(Arc::new) {
+        None => router,
+        Some(record) => router.layer(middleware::from_fn(move |request, next| {
+            let record = Arc::clone(&record);
+            async move { record.around(request, next).await }
+        })),
+    })
 }
 
 /// Gives every request its id, its context and its log line, and echoes what Stripe echoes.

@@ -54,7 +54,7 @@ pub async fn start(mut settings: Settings, shared: Shared) -> Result<App, StartE
 /// Opens the journal and wires the App.
 ///
 /// # Errors
-/// The journal cannot be read or written, or another process uses it.
+/// The journal cannot be read or written, or another process uses it; or the record cannot be opened.
 pub async fn build(config: Config, shared: Shared) -> Result<App, StartError> {
     let sandbox = Arc::new(Sandbox::open(config, Arc::clone(&shared.clock)).await?);
     let readiness: Readiness = {
@@ -64,7 +64,7 @@ pub async fn build(config: Config, shared: Shared) -> Result<App, StartError> {
             Box::pin(async move { ready })
         })
     };
-    let app = App::new(NAME, http::router(Arc::clone(&sandbox)), readiness, &shared);
+    let app = App::new(NAME, http::router(Arc::clone(&sandbox))?, readiness, &shared);
     let app = {
         let sandbox = Arc::clone(&sandbox);
         app.with_worker(Worker::new("time", move |stop| {

@@ -27,7 +27,9 @@ impl Paging {
                 ApiError::invalid("limit", why).code("parameter_invalid_integer")
             })?;
         let (mut since, mut until) = (None, None);
-        if let Some(mut range) = params.nested("created")? {
+        if let Some(at) = params.exactly("created")? {
+            (since, until) = (Some(at), Some(at));
+        } else if let Some(mut range) = params.nested("created")? {
             let above = range.integer("gt")?.map(|at| at.saturating_add(1));
             let below = range.integer("lt")?.map(|at| at.saturating_sub(1));
             since = range.integer("gte")?.max(above);

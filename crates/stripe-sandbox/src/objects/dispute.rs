@@ -145,7 +145,6 @@ impl Dispute {
             "id": self.id,
             "object": "dispute",
             "amount": self.amount,
-            "balance_transaction": self.movements.first().map(|m| &m.id),
             "balance_transactions": movements,
             "charge": self.charge,
             "created": self.created,

@@ -139,6 +139,29 @@ test("webhooks are signed so that constructEvent believes them, and nothing else
   assert.throws(() => stripe.webhooks.constructEvent(body, signature, "whsec_other"), forged);
 });
 
+test("whatever there is can be listed, read and described", async () => {
+  const { id, latest_charge } = await paid("pm_card_refundFail", { description: "A pair of shoes" });
+  const updated = await stripe.paymentIntents.update(id, { metadata: { note: "x" }, receipt_email: "a@example.com" });
+  assert.equal(updated.metadata.note, "x");
+  const refund = await stripe.refunds.create({ charge: latest_charge, amount: 700 });
+  await sandbox.control("clock/advance", { seconds: 60 });
+  const failed = await stripe.refunds.retrieve(refund.id, { expand: ["failure_balance_transaction"] });
+  assert.equal(failed.status, "failed");
+  assert.equal(failed.failure_balance_transaction.net, 700);
+  assert.equal((await stripe.refunds.update(refund.id, { metadata: { seen: "1" } })).metadata.seen, "1");
+  const moved = await stripe.balanceTransactions.retrieve(failed.failure_balance_transaction.id);
+  assert.equal(moved.type, "refund_failure");
+  assert.equal((await stripe.charges.list({ payment_intent: id })).data.length, 1);
+  const events = await stripe.events.list({ limit: 50 }).autoPagingToArray({ limit: 500 });
+  const kinds = new Set(events.map(({ type }) => type));
+  for (const kind of ["payment_intent.requires_action", "payment_intent.payment_failed", "payment_intent.canceled",
+    "charge.failed", "charge.refunded", "refund.failed", "charge.dispute.funds_reinstated"]) {
+    assert.ok(kinds.has(kind), kind);
+  }
+  const some = await stripe.events.list({ types: ["refund.failed", "refund.created"] });
+  assert.ok(some.data.every(({ type }) => type.startsWith("refund.")));
+});
+
 test("each way to fail has its class", async () => {
   await assert.rejects(client("sk_test_wrong").paymentIntents.list(), { type: "StripeAuthenticationError" });
   await assert.rejects(stripe.paymentIntents.retrieve("pi_nothing"), {

@@ -37,6 +37,7 @@ export async function start() {
       LISTEN_ADDR: `127.0.0.1:${port}`,
       SANDBOX_WEBHOOK_URL: `http://127.0.0.1:${receiver.address().port}/hook`,
       SANDBOX_WEBHOOK_SECRET: WEBHOOK_SECRET,
+      ...(process.env.SANDBOX_RECORD_FILE && { SANDBOX_RECORD_FILE: process.env.SANDBOX_RECORD_FILE }),
     },
     stdio: ["ignore", "ignore", "pipe"],
   });

@@ -94,6 +94,9 @@ async fn a_list_holds_what_was_made_in_its_window() {
         let rows = stripe.get(&path).await.json["data"].as_array().unwrap().clone();
         let many = if what == "balance_transactions" { 3 } else { 1 };
         assert_eq!(rows.len(), many, "{what}");
+        let at = rows[0]["created"].as_i64().unwrap();
+        let exact = stripe.get(&format!("/v1/{what}?created={at}")).await.json;
+        assert_eq!(exact["data"].as_array().unwrap().len(), many, "{what}");
         assert!(rows.iter().all(|r| {
             let at = r["created"].as_i64().unwrap();
             (from..until).contains(&at)

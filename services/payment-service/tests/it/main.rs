@@ -14,5 +14,6 @@ mod convergence;
 mod intents;
 mod ledger;
 mod outages;
+mod provider;
 mod refunds;
 mod webhooks;
