@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use types::{Currency, OrderId, RefundId};
 
 use super::amount::from_provider;
@@ -22,7 +22,8 @@ pub struct Intent {
     pub currency: String,
     /// Lets its holder pay.
     pub client_secret: Option<String>,
-    /// The last attempt.
+    /// The last attempt; its id, also where the provider sends all of it.
+    #[serde(default, deserialize_with = "id_of")]
     pub latest_charge: Option<String>,
     /// Why that failed.
     pub last_payment_error: Option<PaymentError>,
@@ -151,6 +152,20 @@ pub struct Dispute {
     pub payment_intent: Option<String>,
     /// Where it stands.
     pub status: String,
+}
+
+/// The id of what may have been sent whole.
+fn id_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Reference {
+        Id(String),
+        Whole { id: String },
+    }
+    let reference = Option::<Reference>::deserialize(deserializer)?;
+    Ok(reference.map(|reference| match reference {
+        Reference::Id(id) | Reference::Whole { id } => id,
+    }))
 }
 
 /// A page of a list.
