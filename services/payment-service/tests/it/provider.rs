@@ -66,8 +66,8 @@ impl Provider {
                     Some("localstripe") => Kind::Localstripe,
                     _ => Kind::Sandbox,
                 };
-                let address = env("PROVIDER_HOOK").expect("PROVIDER_HOOK, where webhooks are sent");
-                let secret = env("PROVIDER_HOOK_SECRET").expect("PROVIDER_HOOK_SECRET");
+                let address = env("PROVIDER_HOOK").unwrap();
+                let secret = env("PROVIDER_HOOK_SECRET").unwrap();
                 hooks = Some(listen(&shared, TcpListener::bind(address).await.unwrap(), secret));
                 (kind, url, SANDBOX_KEY.to_owned())
             }
@@ -152,7 +152,7 @@ impl Provider {
         let (hooks, signatures) = self.hooks.as_mut()?;
         loop {
             let next = tokio::time::timeout(Duration::from_secs(20), hooks.recv()).await;
-            let (signature, body) = next.expect("a webhook").unwrap();
+            let (signature, body) = next.unwrap().unwrap();
             signatures
                 .verify(&signature, &body, self.shared.clock.now())
                 .unwrap();
