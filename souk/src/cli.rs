@@ -26,6 +26,11 @@ pub enum Command {
         /// Which.
         service: Service,
     },
+    /// Ask a service that runs on this machine whether it is ready. Exits with 1 if it is not.
+    Health {
+        /// Which; it is looked for where LISTEN_ADDR says, else on its own port.
+        service: Service,
+    },
     /// Bring the four databases up to date.
     Migrate(MigrateArgs),
     /// Check the books: what the four databases say must fit together. Exits with 1 if it does not.

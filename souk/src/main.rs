@@ -12,6 +12,7 @@ async fn main() -> ExitCode {
         None => souk::up::run(cli.up).await,
         Some(Command::Up(args)) => souk::up::run(args).await,
         Some(Command::Run { service }) => souk::run::run(service).await,
+        Some(Command::Health { service }) => souk::run::health(service).await,
         Some(Command::Migrate(args)) => souk::migrate::run(args).await,
         Some(Command::Audit(args)) => souk::audit::run(args).await,
         Some(Command::Prove(args)) => souk::prove::run(args).await,

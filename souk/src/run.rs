@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use runtime::{Settings, standalone};
+use runtime::{Ports, Settings, standalone};
 
 use crate::cli::Service;
 use crate::term;
@@ -49,6 +49,25 @@ pub async fn run(service: Service) -> ExitCode {
         Service::StripeSandbox => {
             let (name, ports) = (stripe_sandbox::NAME, stripe_sandbox::PORTS);
             standalone(name, ports, settings, stripe_sandbox::start).await
+        }
+    }
+}
+
+/// Asks `service`, which runs on this machine, whether it is ready; the same as its own binary does with `health`.
+pub async fn health(service: Service) -> ExitCode {
+    let ports: Ports = match service {
+        Service::ApiGateway => api_gateway::PORTS,
+        Service::UserService => user_service::PORTS,
+        Service::ProductService => product_service::PORTS,
+        Service::OrderService => order_service::PORTS,
+        Service::PaymentService => payment_service::PORTS,
+        Service::StripeSandbox => stripe_sandbox::PORTS,
+    };
+    match runtime::health(ports, Settings::from_env()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            term::line(format!("not healthy: {error}"));
+            ExitCode::FAILURE
         }
     }
 }

@@ -48,7 +48,8 @@ impl fmt::Display for ConfigErrors {
     }
 }
 
-/// Reads settings by name and remembers every mistake until [`Settings::finish`].
+/// Reads settings by name and remembers every mistake until [`Settings::finish`]. Where `NAME` is not set, its value is
+/// what the file holds that `NAME_FILE` names: for secrets, and for addresses with a password in them.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     values: BTreeMap<String, String>,
@@ -119,7 +120,7 @@ impl Settings {
 
     /// A text that may be absent; an empty one counts as absent.
     pub fn optional(&mut self, name: &str) -> Option<String> {
-        self.values.get(name).filter(|v| !v.trim().is_empty()).cloned()
+        self.given(name).or_else(|| self.filed(&format!("{name}_FILE")))
     }
 
     /// Whether `name` is given and empty: where absence has a default, emptiness may still be a mistake.
@@ -214,10 +215,10 @@ impl Settings {
         }
     }
 
-    /// A secret from `NAME`, or from the file that `NAME_FILE` names. Outside production `demo` stands in for
-    /// one that is absent; production refuses it, and whatever is empty, short or from the demo.
+    /// A secret. Outside production `demo` stands in for one that is absent; production refuses it, and whatever is
+    /// empty, short or from the demo.
     pub fn secret(&mut self, name: &str, demo: &str) -> Secret {
-        let given = self.raw_secret(name);
+        let given = self.optional(name);
         self.shown.push((
             name.to_owned(),
             if given.is_some() { "(set)" } else { "(demo)" }.to_owned(),
@@ -242,7 +243,7 @@ impl Settings {
 
     /// Several secrets in one setting, by commas: the first signs, all verify. For rotation.
     pub fn secrets(&mut self, name: &str, demo: &str) -> Vec<Secret> {
-        let Some(list) = self.raw_secret(name) else {
+        let Some(list) = self.optional(name) else {
             return vec![self.secret(name, demo)];
         };
         let parts: Vec<String> = list.split(',').map(|s| s.trim().to_owned()).collect();
@@ -279,18 +280,20 @@ impl Settings {
         }
     }
 
-    fn raw_secret(&mut self, name: &str) -> Option<String> {
-        if let Some(value) = self.optional(name) {
-            return Some(value);
-        }
-        let path = self.optional(&format!("{name}_FILE"))?;
+    fn given(&self, name: &str) -> Option<String> {
+        self.values.get(name).filter(|v| !v.trim().is_empty()).cloned()
+    }
+
+    /// What the file holds that the setting `name` names, without the line's end. An empty one is a mistake: whoever
+    /// names a file does not mean the default.
+    fn filed(&mut self, name: &str) -> Option<String> {
+        let path = self.given(name)?;
         match std::fs::read_to_string(&path) {
-            Ok(text) => Some(text.trim().to_owned()).filter(|t| !t.is_empty()),
-            Err(why) => {
-                self.refuse(&format!("{name}_FILE"), format!("cannot read {path}: {why}"));
-                None
-            }
+            Ok(text) if text.trim().is_empty() => self.refuse(name, format!("{path} is empty")),
+            Ok(text) => return Some(text.trim().to_owned()),
+            Err(why) => self.refuse(name, format!("cannot read {path}: {why}")),
         }
+        None
     }
 
     fn show(&mut self, name: &str, value: &str) {
@@ -352,6 +355,50 @@ mod tests {
         s.required("DATABASE_URL", "name a Postgres database");
         let errors = s.finish().unwrap_err();
         assert_eq!(errors.0.len(), 4, "{errors}");
+    }
+
+    // OPS-3
+    #[test]
+    fn any_setting_may_come_from_a_file_and_the_environment_comes_first() {
+        let folder = std::env::temp_dir().join(format!("souk-settings-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let (url, key, empty) = (
+            file("url", "postgres://shop:hunter2@db/x\n"),
+            file("key", "new,old\n"),
+            file("empty", "\n"),
+        );
+        let mut s = settings(&[
+            ("DATABASE_URL_FILE", &url),
+            ("KEY_FILE", &key),
+            ("PORT", "8080"),
+            ("PORT_FILE", "/nowhere"),
+            ("EMPTY_FILE", &empty),
+            ("GONE_FILE", "/nowhere"),
+        ]);
+        assert_eq!(
+            s.required("DATABASE_URL", "name a database"),
+            "postgres://shop:hunter2@db/x"
+        );
+        assert_eq!(s.secrets("KEY", "demo").len(), 2);
+        assert_eq!(s.number("PORT", 1_u16, 1..=65_535), 8_080);
+        assert!(!format!("{:?}", s.shown()).contains("hunter2"));
+        s.secret("EMPTY", "demo");
+        s.optional("GONE");
+        let errors = s.finish().unwrap_err().to_string();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(
+            errors.contains("EMPTY_FILE") && errors.contains("is empty"),
+            "{errors}"
+        );
+        assert!(
+            errors.contains("GONE_FILE") && errors.contains("cannot read"),
+            "{errors}"
+        );
     }
 
     // AUT-2

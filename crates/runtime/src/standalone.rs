@@ -9,6 +9,7 @@ use types::SystemClock;
 
 use crate::app::{App, Shared};
 use crate::config::Settings;
+use crate::health::health;
 use crate::runner::{Bindings, Served, run_until};
 use crate::serve::Limits;
 use crate::telemetry;
@@ -27,13 +28,23 @@ pub struct Ports {
 /// Why a service did not start: a sentence for the operator.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The whole `main` of a service: `build` reads its settings and makes its App.
+/// The whole `main` of a service: `build` reads its settings and makes its App. With the one argument `health` it asks
+/// the service that runs already whether it is ready, and starts none.
 pub async fn standalone<F, B>(name: &'static str, ports: Ports, mut settings: Settings, build: B) -> ExitCode
 where
     B: FnOnce(Settings, Shared) -> F,
     F: Future<Output = Result<App, StartError>>,
 {
     telemetry::init(&settings.text("LOG_FILTER", "info"));
+    if std::env::args().skip(1).eq(["health"]) {
+        return match health(ports, settings).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!(service = name, error = %error, "not healthy");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match start(ports, settings, build).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
