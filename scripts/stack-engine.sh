@@ -8,6 +8,8 @@ need_stack_tools() {
   python3 -c 'import ensurepip' 2>/dev/null || apt_install python3-venv
   python3 -m venv target/stack/tools
   "$tools/pip" install -q --disable-pip-version-check --require-hashes -r infrastructure/tools.txt
+  # The program itself, as the wrapper around it ends with 0 whatever happened.
+  ln -sf "$(find "$PWD/target/stack/tools/lib" -path '*/compose/docker-compose')" "$tools/docker-compose"
   cp infrastructure/tools.txt target/stack/tools/done
 }
 
@@ -66,7 +68,7 @@ debian_root() {
   local tar=target/stack/$1.tar packages=$2
   [ ! -s "$tar" ] || return 0
   echo "  a root with $packages" >&2
-  mmdebstrap --quiet --variant=minbase --include="$packages" bookworm "$tar.part" 2>"$tar.log" || { tail "$tar.log" >&2; exit 1; }
+  mmdebstrap --quiet --format=tar --variant=minbase --include="$packages" bookworm "$tar.part" 2>"$tar.log" || { tail "$tar.log" >&2; exit 1; }
   mv "$tar.part" "$tar"
 }
 
@@ -86,11 +88,11 @@ stand_ins() {
   else
     mkdir "$part/binaries"
     cp "${STACK_BINARIES:-target/release}"/{souk,api-gateway,user-service,product-service,order-service,payment-service,stripe-sandbox} "$part/binaries"
-    docker build -q --target rust -t "$(default_of RUST_IMAGE)" "$part" >/dev/null 2>&1
+    docker build -q --target rust -t "$(default_of RUST_IMAGE)" "$part" 2>&1
   fi
   for target in postgres redis minio; do
     # minio/mc comes from the same root as minio/minio.
-    docker build -q --target "$target" -t "souk-test/$target" "$part" >/dev/null 2>&1
+    docker build -q --target "$target" -t "souk-test/$target" "$part" 2>&1
   done
   # Under every name that the file asks for; mc is in the same image as minio.
   while read -r name; do

@@ -8,9 +8,14 @@ saw() { echo "   $1"; echo "- $1" >>"$work/report"; }
 ok() { passed=$((passed + 1)); saw "ok: $1"; }
 bad() { failed=$((failed + 1)); saw "**FAILED**: $1"; }
 check() { local what=$1; shift; if "$@" >"$work/out" 2>&1; then ok "$what"; else bad "$what: $(tail -3 "$work/out")"; fi; }
+# In a shell of its own, where the first failure is the end of it.
 timed() {
-  local what=$1 begun=$EPOCHREALTIME; shift
-  "$@" >"$work/out" 2>&1 || { tail -40 "$work/out" >&2; bad "$what"; exit 1; }
+  local what=$1 begun=$EPOCHREALTIME status; shift
+  set +e
+  (set -e; "$@") >"$work/out" 2>&1
+  status=$?
+  set -e
+  [ "$status" = 0 ] || { tail -40 "$work/out" >&2; bad "$what"; exit 1; }
   saw "$what: $(awk "BEGIN {printf \"%.1f\", $EPOCHREALTIME - $begun}") s"
 }
 closing() {
@@ -44,11 +49,12 @@ until_so() {
 
 images_are_built() {
   local name base size shown
+  mb() { awk "BEGIN {printf \"%.1f\", $1 / 1000000}"; }
   timed "all seven are built" "${compose[@]}" --profile '*' build
   base=$(docker image inspect --format '{{.Size}}' "$(default_of RUNTIME_IMAGE)")
   for name in api-gateway user-service product-service order-service payment-service stripe-sandbox souk; do
     size=$(docker image inspect --format '{{.Size}}' "souk/$name:0.1.0")
-    shown="$name: $(((size - base) / 1000000)) MB above a base of $((base / 1000000)) MB"
+    shown="$name: $(mb $((size - base))) MB above a base of $(mb "$base") MB"
     # OPS-6
     if [ $((size - base)) -le 40000000 ]; then ok "$shown"; else bad "$shown"; fi
   done
@@ -177,7 +183,7 @@ passwords_change() {
   cp -r infrastructure/secrets/demo "$own"
   sed -i 's/souk-demo-user/another-one/' "$own/user_database_url"
   sed -i "s|^SECRETS_DIR=.*|SECRETS_DIR=$own|" "$work/env"
-  check "the databases take a new password over" eval '"${compose[@]}" up --detach --wait postgres && "${compose[@]}" exec -T postgres /docker-entrypoint-initdb.d/databases.sh'
-  check "user-service works with it" "${compose[@]}" up --detach --wait user-service
+  check "the databases take a new password over" eval '"${compose[@]}" up --detach --wait --force-recreate postgres && "${compose[@]}" exec -T postgres /docker-entrypoint-initdb.d/databases.sh'
+  check "user-service works with it" "${compose[@]}" up --detach --wait --force-recreate user-service
   check "the buyer signs in" json "$api/auth/login" -d '{"email": "buyer@example.com", "password": "a long enough one"}'
 }

@@ -49,7 +49,7 @@ if [ "$STACK_ENGINE" != host ]; then
   title "Stand-ins"
   timed "made" stand_ins
   files+=(-f infrastructure/stand-ins/docker-compose.yml)
-  saw "in place of others' images: $(docker run --rm --entrypoint postgres postgres:15.18-bookworm --version), $(docker run --rm --entrypoint redis-server redis:7.2.11-bookworm --version | cut -d' ' -f1-3), $(docker run --rm --entrypoint rclone minio/minio:RELEASE.2025-09-07T16-13-09Z version | head -1)"
+  saw "in place of others' images: $(docker run --rm --entrypoint postgres postgres:15.18-bookworm --version), $(docker run --rm --entrypoint redis-server redis:7.2.11-bookworm --version | cut -d' ' -f1-3), $(docker run --rm --entrypoint rclone minio/minio:RELEASE.2025-09-07T16-13-09Z version | sed -n 1p)"
 fi
 compose=("${composer[@]}" --progress quiet --project-name "$project" --env-file "$work/env" "${files[@]}")
 debug=("${compose[@]}" -f infrastructure/docker-compose.debug.yml)
