@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 need_cargo
 need_postgres
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=($(cd bench && ls -- *.sh | sed 's/\.sh$//'))
+[ ${#names[@]} -gt 0 ] || mapfile -t names < <(cd bench && ls -- *.sh | sed 's/\.sh$//')
 for name in "${names[@]}"; do
   [ -f "bench/$name.sh" ] || { echo "There is no benchmark $name; there are: $(cd bench && ls -- *.sh | sed 's/\.sh$//' | tr '\n' ' ')" >&2; exit 1; }
   table=$(mktemp)
