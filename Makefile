@@ -1,9 +1,9 @@
 # The index of what can be done here; each target is one script or one cargo command.
 .DEFAULT_GOAL := help
-.PHONY: help up test prove migrate bench sql fmt lint
+.PHONY: help up test prove migrate bench sql fmt lint k8s-check load-check lint-files deny coverage
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 up: ## start the whole shop; ARGS="..." is handed on
 	scripts/up.sh $(ARGS)
@@ -29,3 +29,18 @@ fmt: ## format the code
 lint: ## check the format and run the lints
 	cargo fmt --all -- --check
 	SQLX_OFFLINE=true cargo clippy --workspace --all-targets --locked -- -D warnings
+
+lint-files: ## check workflows, shell scripts and YAML
+	scripts/lint-files.sh
+
+deny: ## check licences, bans and sources of the dependencies
+	scripts/deny.sh
+
+k8s-check: ## check the Kubernetes manifests without a cluster
+	scripts/k8s-check.sh
+
+load-check: ## run the load tests of bench/k6 in short form
+	scripts/k6-check.sh
+
+coverage: ## measure which lines the tests run
+	scripts/coverage.sh
