@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs each load test of bench/k6 in short form against a shop of its own, and checks that shop's books afterwards. What is
-# proved is that they run and that nothing is lost or sold twice; how fast it is, a quiet machine and `make bench` say.
+# proved is that they run and that nothing is lost or sold twice; how fast it is, a quiet machine and `make bench` say. What
+# was sold then goes through the cluster's backup and back, and must still be in order.
 # One line at the end: `k6: N passed, N failed`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -44,6 +45,13 @@ done
 if [ -n "$audited" ]; then passed=$((passed + 1)); else
   failed=$((failed + 1))
   cat "$folder/audit.log"
+fi
+if scripts/k8s/drill.sh "$folder/shop" >"$folder/drill.log" 2>&1; then
+  passed=$((passed + 1))
+  tail -1 "$folder/drill.log"
+else
+  failed=$((failed + 1))
+  cat "$folder/drill.log"
 fi
 echo "k6: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

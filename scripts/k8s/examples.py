@@ -49,7 +49,7 @@ BROKEN = {
     "0 workloads have its labels": lambda shop: shop.find("Service", "redis")["spec"]["selector"].update({"app.kubernetes.io/name": "cache"}),
     "payment-service may not be called on 4004 by order-service": rule_less("payment-service", "ingress", 1),
     "order-service may not call product-service:4002": rule_less("order-service", "egress", 2),
-    "nothing says that api-gateway calls redis:6379": lambda shop: shop.config("api-gateway").pop("REDIS_URL"),
+    "nothing says that api-gateway calls redis:6379": lambda shop: first(shop, "api-gateway").update(volumeMounts=[]),
     "default-deny does not deny everything": drop("NetworkPolicy", "default-deny"),
     "no NetworkPolicy is about it": drop("NetworkPolicy", "migrate"),
     "do not fit into 300": set_config("order-service", "DATABASE_MAX_CONNECTIONS", "100"),
@@ -60,7 +60,9 @@ BROKEN = {
     "do not agree": set_config("product-service", "CURRENCY", "EUR"),
     "is not in the namespace ecommerce": lambda shop: shop.find("Service", "redis")["metadata"].update(namespace="default"),
     "does not dump payment_service": set_config("backup", "backup.sh", "dump user_service x"),
-    "does not fit the role and the password": lambda shop: shop.find("Secret", "postgres")["stringData"].update(user_service="other"),
+    "makes no product_service": set_config("postgres-init", "databases.sh", "for service in USER ORDER PAYMENT; do"),
+    "is not of the role and database user_service": lambda shop: shop.find("Secret", "user-service")["stringData"].update(
+        DATABASE_URL="postgres://postgres:x@postgres:5432/user_service"),
 }
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def edges(shop):
             values = (shop.config(which) if kind == "ConfigMap" else examples.secret(which)) or {}
             texts += [values.get(key, "")] if key else list(values.values())
         for host, port in PART.findall("\n".join(texts)):
-            if host in services:
+            if host in services and host != name:
                 yield template["metadata"]["labels"]["app.kubernetes.io/name"], host, int(port)
 
 
@@ -183,16 +183,16 @@ def places(shop):
 
 
 def databases(shop):
-    """The roles that PostgreSQL makes, their passwords, the services' addresses and the backup speak of the same."""
-    passwords = shop.secret("postgres") or {}
+    """The services' addresses name a role and a database each, which PostgreSQL makes of them and the backup dumps."""
+    init, backup = ((shop.config(name) or {}).get(file, "") for name, file in (("postgres-init", "databases.sh"), ("backup", "backup.sh")))
     for service in SERVICES[1:]:
         role, url = service.replace("-", "_"), (shop.secret(service) or {}).get("DATABASE_URL", "")
-        if role not in (shop.config("postgres-init") or {}).get("databases.sh", ""):
+        if f" {role.split('_')[0].upper()} " not in init.replace(";", " "):
             yield f"postgres-init: makes no {role}"
-        if f"dump {role} " not in (shop.config("backup") or {}).get("backup.sh", ""):
+        if f"dump {role} " not in backup:
             yield f"backup: does not dump {role}"
-        if url and not url.startswith(f"postgres://{role}:{passwords.get(role)}@postgres:5432/{role}"):
-            yield f"Secret {service}: DATABASE_URL does not fit the role and the password in Secret postgres"
+        if url and not re.fullmatch(rf"postgres://{role}:[^@]+@postgres:5432/{role}", url):
+            yield f"Secret {service}: DATABASE_URL is not of the role and database {role}"
 
 
 RULES = [settings, references, ports, network, numbers, places, databases]
