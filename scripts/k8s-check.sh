@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks infrastructure/k8s without a cluster: what kustomize renders is typed, follows checkov's and trivy's rules (or
 # scripts/k8s/accepted.yaml says why not), its names, ports, settings and connections fit the code, and the services take
-# the settings that their pods would have.
+# the settings that their pods would have (OPS-7).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/need.sh

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, also in what its tests share"
 )]
 
+mod documents;
 mod files;
 mod layers;
 mod packages;
