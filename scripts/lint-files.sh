@@ -16,5 +16,13 @@ mapfile -t yaml < <(git ls-files '*.yml' '*.yaml' '*/Kustomization')
 check actionlint actionlint -shellcheck "$(command -v shellcheck)"
 check zizmor zizmor --offline --quiet --persona pedantic .github
 check shellcheck shellcheck "${shell[@]}"
+# The scripts in ConfigMaps too.
+inside=$(mktemp -d)
+trap 'rm -rf "$inside"' EXIT
+awk -v folder="$inside" '
+  FNR == 1 || /^  [^ ]/ { out = "" }
+  out { sub(/^    /, ""); print > out }
+  /^  [a-z0-9-]+\.sh: \|$/ { out = folder "/" $1; sub(/:$/, "", out) }' infrastructure/k8s/configmaps/*.yaml
+check "shellcheck of ConfigMaps" shellcheck "$inside"/*.sh
 check yamllint yamllint --strict "${yaml[@]}"
 exit "$wrong"

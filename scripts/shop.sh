@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by scripts that need a running shop: `start_shop` starts one on a folder and ports of its own, with the demo's data
 # and no rate limits, and ends it with the script. Sets `folder` and `base`, the gateway's port; base + 5 is the stand-in for
 # Stripe.

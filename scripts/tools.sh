@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts: `tools lint` installs what scripts/tools/lint*.txt name, once, into a folder of this
 # user's cache, and puts it on PATH. A list that changes is installed anew beside the old one.
 

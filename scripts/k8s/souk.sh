@@ -5,6 +5,7 @@ set -euo pipefail
 [ $# -gt 0 ] || set -- --help
 name=souk-$(date +%s)
 audit=$(kubectl --namespace ecommerce get cronjob audit --output json)
+# shellcheck disable=SC2016 # it is Python
 overrides=$(python3 -c '
 import json, sys
 name, *args = sys.argv[1:]
