@@ -52,6 +52,7 @@ BROKEN = {
     "nothing says that api-gateway calls redis:6379": lambda shop: first(shop, "api-gateway").update(volumeMounts=[]),
     "default-deny does not deny everything": drop("NetworkPolicy", "default-deny"),
     "no NetworkPolicy is about it": drop("NetworkPolicy", "migrate"),
+    "may not have as many connections as its pods": set_config("user-service", "DATABASE_MAX_CONNECTIONS", "30"),
     "do not fit into 300": set_config("order-service", "DATABASE_MAX_CONNECTIONS", "100"),
     "stops accepting 1 s after a signal": set_config("shop", "DRAIN_SECONDS", "1"),
     "its grace period is not 45 s": lambda shop: pod(shop, "order-service").update(terminationGracePeriodSeconds=30),

@@ -166,6 +166,9 @@ def numbers(shop):
             yield f"{service}: its grace period is not 45 s, or shorter than its stop"
         if not pod["spec"].get("topologySpreadConstraints"):
             yield f"{service}: its pods are not spread"
+        role = re.search(r"connection limit (\d+)", (shop.config("postgres-init") or {}).get("databases.sh", ""))
+        if role and scaler and (scaler["spec"]["maxReplicas"] + 1) * int(env.get("DATABASE_MAX_CONNECTIONS", 0)) > int(role[1]):
+            yield f"{service}: its role may not have as many connections as its pods"
     postgres = shop.find("StatefulSet", "postgres")["spec"]["template"]["spec"]["containers"][0]
     room = next(int(a.split("=")[1]) for a in postgres["args"] if a.startswith("--max_connections="))
     if total > room - 20:
@@ -217,5 +220,8 @@ if __name__ == "__main__":
     wrong = [f"folders: {s}" for s in folders()]
     for what, text in [("plain files", plain())] + [(f"overlays/{o}", render(o)) for o in OVERLAYS]:
         wrong += [f"{what}: {s}" for s in judge(load(text))]
+    late = COMING - set().union(*map(settings_of, SERVICES))
+    if late:
+        print(f"given, and read by no service yet: {', '.join(sorted(late))}")
     print("\n".join(wrong) or "every name, port, setting and connection fits")
     sys.exit(1 if wrong else 0)
