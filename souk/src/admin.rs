@@ -13,7 +13,7 @@ use crate::up::data;
 
 /// `souk admin`.
 pub async fn run(args: AdminArgs) -> ExitCode {
-    telemetry::init("warn");
+    telemetry::init_logs("warn");
     match make(args).await {
         Ok(said) => {
             term::line(said);

@@ -31,7 +31,7 @@ const NOT_CHECKED: u8 = 2;
 
 /// `souk audit`.
 pub async fn run(args: AuditArgs) -> ExitCode {
-    telemetry::init("error");
+    telemetry::init_logs("error");
     match audit(&args).await {
         Ok(report) => {
             report.print();

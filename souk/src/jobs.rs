@@ -58,7 +58,7 @@ pub enum JobsCommand {
 
 /// `souk jobs`.
 pub async fn run(args: JobsArgs) -> ExitCode {
-    telemetry::init("warn");
+    telemetry::init_logs("warn");
     match answer(args).await {
         Ok(said) => {
             term::line(said);

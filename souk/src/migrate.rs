@@ -13,7 +13,7 @@ use crate::up::data;
 
 /// `souk migrate`.
 pub async fn run(args: MigrateArgs) -> ExitCode {
-    telemetry::init("warn");
+    telemetry::init_logs("warn");
     match migrate(args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -48,7 +48,7 @@ const NOT_RUN: u8 = 2;
 
 /// `souk prove`.
 pub async fn run(args: ProveArgs) -> ExitCode {
-    telemetry::init("error");
+    telemetry::init_logs("error");
     let folder = match &args.keep {
         Some(folder) => folder.clone(),
         None => std::env::temp_dir().join(format!("souk-prove-{}", std::process::id())),

@@ -69,7 +69,7 @@ pub struct Intervene {
 /// `souk saga`.
 pub async fn run(args: SagaArgs) -> ExitCode {
     // What is done is said once, on standard output.
-    telemetry::init("error");
+    telemetry::init_logs("error");
     match answer(args).await {
         Ok(said) => {
             term::line(said);

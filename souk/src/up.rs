@@ -26,7 +26,7 @@ use ports::Ports;
 /// `souk up`: runs until a signal.
 pub async fn run(args: UpArgs) -> ExitCode {
     let mut settings = Settings::from_env();
-    telemetry::init(&settings.text("LOG_FILTER", "warn"));
+    telemetry::init(&mut settings, "warn");
     match up(args, settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

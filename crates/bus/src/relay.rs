@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::Unit;
 use pg::outbox::{self, Claimed};
 use runtime::RpcNeighbour;
 use runtime::context::{self, Context};
@@ -42,6 +43,16 @@ impl Relay {
         clock: Arc<dyn Clock>,
         subscribers: HashMap<&'static str, RpcNeighbour>,
     ) -> Self {
+        metrics::describe_counter!(
+            "events_relayed_total",
+            Unit::Count,
+            "Events that a subscriber has taken."
+        );
+        metrics::describe_counter!(
+            "events_refused_total",
+            Unit::Count,
+            "Attempts to hand an event over that failed; each is tried again."
+        );
         Self {
             service,
             pool,
@@ -95,6 +106,8 @@ impl Relay {
                 }
             }
         }
+        metrics::counter!("events_refused_total", "service" => self.service)
+            .increment(u64::try_from(failed.len()).unwrap_or_default());
         for event in failed {
             outbox::failed(&self.pool, event, self.clock.now(), backoff(event.attempt)).await?;
         }

@@ -10,8 +10,10 @@ use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use metrics::{Counter, Unit};
 use time::OffsetDateTime;
 use types::Clock;
 
@@ -29,6 +31,14 @@ pub struct Cache<K, V> {
     purges: Arc<Purges>,
     time_to_live: Duration,
     clock: Arc<dyn Clock>,
+    reads: Option<Reads>,
+}
+
+/// Counts what readers met.
+#[derive(Clone)]
+struct Reads {
+    hits: Counter,
+    misses: Counter,
 }
 
 #[derive(Clone)]
@@ -62,6 +72,25 @@ where
             purges: Arc::default(),
             time_to_live,
             clock,
+            reads: None,
+        }
+    }
+
+    /// The same cache, whose reads are counted as those of `service`'s cache `name`.
+    #[must_use]
+    pub fn counted(self, service: &'static str, name: &'static str) -> Self {
+        metrics::describe_counter!(
+            "cache_reads_total",
+            Unit::Count,
+            "Reads of a cache in the process, by result: hit, or miss (this reader loaded the value)."
+        );
+        let reads = |result: &'static str| metrics::counter!("cache_reads_total", "service" => service, "cache" => name, "result" => result);
+        Self {
+            reads: Some(Reads {
+                hits: reads("hit"),
+                misses: reads("miss"),
+            }),
+            ..self
         }
     }
 
@@ -75,8 +104,30 @@ where
         E: Send + Sync + 'static,
         F: Future<Output = Result<Loaded<V>, E>>,
     {
+        let loaded = AtomicBool::new(false);
+        let load = || {
+            loaded.store(true, Ordering::Relaxed);
+            load()
+        };
+        let found = self.find_or_load(key, &load).await;
+        if let Some(Reads { hits, misses }) = &self.reads {
+            let reads = if loaded.load(Ordering::Relaxed) {
+                misses
+            } else {
+                hits
+            };
+            reads.increment(1);
+        }
+        found
+    }
+
+    async fn find_or_load<E, F>(&self, key: K, load: &impl Fn() -> F) -> Result<V, Arc<E>>
+    where
+        E: Send + Sync + 'static,
+        F: Future<Output = Result<Loaded<V>, E>>,
+    {
         for _ in 0..SHARED_LOADS {
-            let entry = self.entries.try_get_with(key.clone(), self.entry(&load)).await?;
+            let entry = self.entries.try_get_with(key.clone(), self.entry(load)).await?;
             if self.stands(&entry) {
                 return Ok(entry.value);
             }
@@ -88,7 +139,7 @@ where
             }
         }
         // Purged as fast as it is loaded: what is read now is right for now.
-        self.entry(&load).await.map(|entry| entry.value).map_err(Arc::new)
+        self.entry(load).await.map(|entry| entry.value).map_err(Arc::new)
     }
 
     /// Drops every entry that has `tag`, and those that are being loaded. Constant time.

@@ -2,6 +2,7 @@
 //! finds no route.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -13,6 +14,7 @@ use http::{HeaderValue, Method};
 use runtime::context::{self, Context, REQUEST_ID};
 use wire::code;
 
+use crate::meter::Meter;
 use crate::problem::Problem;
 
 /// The largest JSON body (GW-4).
@@ -34,60 +36,38 @@ pub fn with_fallbacks<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Ro
 /// Wraps `router` for `service`: bodies are bounded, each request gets its context, one log line and metrics by
 /// route template, and a panic becomes a 500.
 pub fn request_layer(router: Router, service: &'static str) -> Router {
+    let meter = Arc::new(Meter::new(service));
     router
         .layer(DefaultBodyLimit::max(JSON_LIMIT))
         .layer(middleware::from_fn(move |request: Request, next: Next| {
-            handle(service, request, next)
+            handle(service, Arc::clone(&meter), request, next)
         }))
 }
 
-async fn handle(service: &'static str, request: Request, next: Next) -> Response {
+async fn handle(service: &'static str, meter: Arc<Meter>, request: Request, next: Next) -> Response {
     let context = Context::from_headers(service, request.headers());
     let request_id = HeaderValue::from_str(&context.request_id).ok();
-    let mut response = context::scope(context, observe(service, request, next)).await;
+    let mut response = context::scope(context, observe(&meter, request, next)).await;
     if let Some(id) = request_id {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
 }
 
-async fn observe(service: &'static str, request: Request, next: Next) -> Response {
+async fn observe(meter: &Meter, request: Request, next: Next) -> Response {
+    let _running = meter.running();
     let started = Instant::now();
     let method = request.method().clone();
     // The template, never the path: a hundred thousand URLs are one series (GW-15).
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unmatched", MatchedPath::as_str)
-        .to_owned();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
         Err(_panic) => Problem::fault("the handler panicked").into_response(),
     };
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let (status, took) = (response.status().as_u16(), started.elapsed());
-    let labels = [
-        ("service", service.to_owned()),
-        ("method", metric_method(&method).to_owned()),
-        ("route", route.clone()),
-        ("status", status.to_string()),
-    ];
-    metrics::counter!("http_requests_total", &labels).increment(1);
-    metrics::histogram!("http_request_seconds", "service" => service, "route" => route.clone()).record(took);
+    meter.note(route, &method, status, took);
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     tracing::info!(%method, route, status, ms, "request");
     response
-}
-
-/// A made-up method must not make a series.
-fn metric_method(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
-    }
 }

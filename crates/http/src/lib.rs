@@ -11,6 +11,7 @@ mod identity;
 mod keys;
 mod layer;
 mod links;
+mod meter;
 mod network;
 mod problem;
 

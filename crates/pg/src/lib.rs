@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod fold;
+pub mod gauges;
 pub mod idempotency;
 pub mod inbox;
 pub mod jobs;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use metrics::Gauge;
 use time::OffsetDateTime;
 use types::Clock;
 
@@ -25,6 +26,7 @@ struct State {
     calls: u32,
     failures: u32,
     open_until: Option<OffsetDateTime>,
+    gauge: Gauge,
 }
 
 impl Breaker {
@@ -37,11 +39,24 @@ impl Breaker {
             calls: 0,
             failures: 0,
             open_until: None,
+            gauge: Gauge::noop(),
         };
         Self {
             state: Arc::new(Mutex::new(state)),
             clock,
         }
+    }
+
+    /// The same breaker, shown as that of `service` towards `upstream`.
+    #[must_use]
+    pub fn shown(self, service: &'static str, upstream: &'static str) -> Self {
+        let gauge = metrics::gauge!("breaker_open", "service" => service, "upstream" => upstream);
+        {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.gauge = gauge;
+            state.show();
+        }
+        self
     }
 
     /// Whether calls are refused now; looks only, and so leaves the trial call to whoever calls.
@@ -72,6 +87,7 @@ impl Breaker {
         let now = self.clock.now();
         if state.open_until.is_some() {
             state.open_until = if succeeded { None } else { Some(now + REST) };
+            state.show();
             (state.since, state.calls, state.failures) = (now, 0, 0);
             return;
         }
@@ -82,7 +98,15 @@ impl Breaker {
         state.failures += u32::from(!succeeded);
         if state.calls >= ENOUGH && state.failures * 2 >= state.calls {
             state.open_until = Some(now + REST);
+            state.show();
         }
+    }
+}
+
+impl State {
+    /// Only where it changes: a call that goes well costs nothing.
+    fn show(&self) {
+        self.gauge.set(if self.open_until.is_some() { 1.0 } else { 0.0 });
     }
 }
 

@@ -9,6 +9,7 @@ mod health;
 mod identity;
 mod linger;
 mod neighbour;
+mod process;
 mod runner;
 mod serve;
 mod standalone;

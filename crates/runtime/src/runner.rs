@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, Shared, Worker, metrics_router};
 use crate::context::{self, Context};
 use crate::serve::{Limits, serve};
-use crate::telemetry;
+use crate::{process, telemetry};
 
 /// How long running requests may take once the process was told to stop.
 const GRACE: Duration = Duration::from_secs(20);
@@ -91,6 +91,7 @@ impl Running {
             limits,
         } in served
         {
+            process::show_build(app.name);
             let ports = [
                 (bindings.public, Some(app.public), limits),
                 (bindings.internal, app.internal, Limits::INSIDE),

@@ -35,7 +35,7 @@ where
     B: FnOnce(Settings, Shared) -> F,
     F: Future<Output = Result<App, StartError>>,
 {
-    telemetry::init(&settings.text("LOG_FILTER", "info"));
+    telemetry::init(&mut settings, "info");
     if std::env::args().skip(1).eq(["health"]) {
         return match health(ports, settings).await {
             Ok(()) => ExitCode::SUCCESS,

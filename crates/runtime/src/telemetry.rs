@@ -3,9 +3,9 @@
 
 use std::fmt;
 use std::sync::OnceLock;
-use std::time::Duration;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics::Unit;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use tracing::field::{Field, Visit};
@@ -16,7 +16,8 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 use types::{Clock, SystemClock};
 
-use crate::context;
+use crate::config::Settings;
+use crate::{context, process};
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -25,15 +26,26 @@ const BUCKETS: [f64; 14] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// Installs logs (JSON lines to standard error, `filter` as in `RUST_LOG`) and metrics. A second call changes nothing.
-pub fn init(filter: &str) {
+/// Upper bounds of the histograms of how many were done together; their names end in `_per_commit`.
+const SIZES: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
+
+/// Installs logs (JSON lines to standard error, `LOG_FILTER` as in `RUST_LOG`, or `filter`) and, unless `METRICS` is
+/// off, metrics. A second call changes nothing.
+pub fn init(settings: &mut Settings, filter: &str) {
+    init_logs(&settings.text("LOG_FILTER", filter));
+    if settings.flag("METRICS", true) {
+        init_metrics();
+    }
+}
+
+/// Installs the logs alone.
+pub fn init_logs(filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .event_format(JsonLines)
         .with_writer(std::io::stderr)
         .try_init();
-    init_metrics();
     if logs.is_err() {
         tracing::debug!("logs were set up before");
     }
@@ -45,12 +57,19 @@ pub fn init_metrics() {
         let builder = PrometheusBuilder::new();
         let builder = builder
             .set_buckets(&BUCKETS)
+            .and_then(|b| b.set_buckets_for_metric(Matcher::Suffix("_per_commit".to_owned()), &SIZES))
             .unwrap_or_else(|_| PrometheusBuilder::new());
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
             tracing::warn!("another metrics recorder was installed before; /metrics stays empty");
         }
+        process::describe();
+        metrics::describe_gauge!(
+            "breaker_open",
+            Unit::Count,
+            "1 while a circuit breaker refuses calls to an upstream, 0 otherwise."
+        );
         handle
     });
 }
@@ -63,14 +82,14 @@ pub fn render_metrics() -> String {
 
 /// Folds histogram samples now and then, so that they do not pile up between two scrapes.
 pub(crate) async fn upkeep(stop: CancellationToken) {
+    let Some(metrics) = METRICS.get() else { return };
     loop {
+        process::show();
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            () = tokio::time::sleep(process::EVERY) => {}
         }
-        if let Some(metrics) = METRICS.get() {
-            metrics.run_upkeep();
-        }
+        metrics.run_upkeep();
     }
 }
 

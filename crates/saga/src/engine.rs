@@ -147,6 +147,7 @@ impl<S: Saga> Engine<S> {
         settings: EngineSettings,
     ) -> Self {
         let plan = Arc::new(Plan::of::<S::Step>());
+        crate::gauges::describe();
         let drives = TaskTracker::new();
         // Only a closed tracker can be waited for; it takes new tasks all the same.
         drives.close();

@@ -14,6 +14,7 @@ mod path;
 mod policy;
 mod rate;
 mod routes;
+mod series;
 mod upstream;
 
 use std::sync::Arc;
@@ -66,6 +67,7 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
         keys_from(keys, config.jwks_file.clone()),
         Arc::clone(&shared.clock),
     );
+    series::begin();
     let policies = Arc::new(Policies::new(&config.rates, Arc::clone(&shared.clock)));
     let gateway = Gateway::new(
         verifier,

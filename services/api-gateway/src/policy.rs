@@ -22,7 +22,17 @@ pub(crate) enum Policy {
 }
 
 impl Policy {
-    fn name(self) -> &'static str {
+    /// Every policy.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Auth,
+        Self::Search,
+        Self::Checkout,
+        Self::Payments,
+        Self::Webhook,
+        Self::Default,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Auth => "auth",
             Self::Search => "search",

@@ -34,7 +34,8 @@ impl Upstreams {
     pub(crate) fn new(neighbours: Neighbours, shared: &Shared) -> Self {
         Self {
             neighbours,
-            breakers: Upstream::ALL.map(|_| Breaker::new(Arc::clone(&shared.clock))),
+            breakers: Upstream::ALL
+                .map(|upstream| Breaker::new(Arc::clone(&shared.clock)).shown(NAME, upstream.name())),
         }
     }
 
@@ -61,9 +62,6 @@ impl Upstreams {
             // A service that answers is there, whatever it says.
             let there = matches!(answer, Ok(_) | Err(CallError::Panicked));
             breaker.record(there);
-            let open = if breaker.is_open() { 1.0 } else { 0.0 };
-            metrics::gauge!("gateway_breaker_open", "service" => NAME, "upstream" => upstream.name())
-                .set(open);
         }
         answer.map_err(|error| match error {
             CallError::Unreachable(why) => Failure::Unreachable(upstream, why),

@@ -12,6 +12,7 @@ mod ops;
 mod peers;
 mod rpc;
 mod sagas;
+mod series;
 mod state;
 mod store;
 
@@ -81,8 +82,10 @@ pub fn app(state: AppState, identity: ServiceIdentity, shared: &Shared) -> App {
     let (checkout, cancellation) = (state.checkout.clone(), state.cancellation.clone());
     let queues = state.queues.clone();
     let prune = jobs::prune(state.db.clone(), Arc::clone(&state.clock));
+    let gauges = series::gauges(&state);
     App::new(NAME, public, readiness(state.db.clone()), shared)
         .with_metrics()
+        .with_worker(Worker::new("gauges", move |stop| gauges.clone().work(stop)))
         .with_internal(rpc::router(state, identity))
         .with_worker(Worker::new("checkout", move |stop| checkout.clone().work(stop)))
         .with_worker(Worker::new("cancellation", move |stop| {

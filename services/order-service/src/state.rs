@@ -79,7 +79,7 @@ impl AppState {
         let rpc = |to: Neighbour, name: &'static str| to.rpc(us.clone(), name, config.rpc_timeout);
         let user = rpc(neighbours.user, "user-service");
         let inventory = Inventory::new(rpc(neighbours.product, "product-service"));
-        let breaker = Breaker::new(Arc::clone(&clock));
+        let breaker = Breaker::new(Arc::clone(&clock)).shown(NAME, "payment-service");
         let payments = Payments::new(rpc(neighbours.payment, "payment-service"), breaker);
         let hold_seconds = (config.payment_window + HOLD_LONGER).as_secs();
         let confirmations = Confirmations {

@@ -11,6 +11,7 @@ pub mod operator;
 pub mod ops;
 pub mod orders;
 mod rpc;
+mod series;
 pub mod store;
 pub mod stripe;
 
@@ -181,8 +182,10 @@ pub fn app(state: AppState, identity: ServiceIdentity, shared: &Shared) -> App {
         Worker::new(name, move |stop| work(state.clone(), stop))
     };
     let relay = state.relay.clone();
+    let gauges = series::gauges(&state);
     App::new(NAME, public, readiness(state.db.clone()), shared)
         .with_metrics()
+        .with_worker(Worker::new("gauges", move |stop| gauges.clone().work(stop)))
         .with_internal(internal(state.clone(), identity))
         .with_worker(Worker::new("relay", move |stop| relay.clone().work(stop)))
         .with_worker(worker("webhooks", &state, |app, stop| {

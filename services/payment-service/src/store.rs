@@ -1,6 +1,7 @@
 //! SQL, one statement a function, on a connection that the caller holds.
 
 pub mod audit;
+pub mod counts;
 pub mod facts;
 pub mod ledger;
 pub mod operations;

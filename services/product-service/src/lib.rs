@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod operator;
 pub mod ops;
 mod rpc;
+mod series;
 pub mod store;
 
 use std::sync::Arc;
@@ -162,8 +163,8 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
         holds: Holds::new(shelves, shared.tracker.clone()),
         quotes: Quotes::new(Quoting { db: db.clone() }, shared.tracker.clone()),
         low_stock: config.low_stock,
-        details: Cache::new(CACHED_PRODUCTS, CACHE_LIFE, Arc::clone(&clock)),
-        categories: Cache::new(1, CACHE_LIFE, clock),
+        details: Cache::new(CACHED_PRODUCTS, CACHE_LIFE, Arc::clone(&clock)).counted(NAME, "products"),
+        categories: Cache::new(1, CACHE_LIFE, clock).counted(NAME, "categories"),
     };
 
     let (router, _) = http::routes().split_for_parts();
@@ -174,8 +175,10 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
         .layer(middleware::from_fn(move |request, next| {
             require_service(identity.clone(), request, next)
         }));
+    let gauges = series::gauges(&app);
     Ok(App::new(NAME, public, readiness(db), &shared)
         .with_metrics()
+        .with_worker(Worker::new("gauges", move |stop| gauges.clone().work(stop)))
         .with_internal(request_layer(internal, NAME))
         .with_worker(Worker::new("sweep-holds", {
             let app = app.clone();

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod categories;
+pub mod counts;
 pub mod expiry;
 pub mod holds;
 pub mod list;

@@ -149,7 +149,7 @@ impl Hasher {
     /// A place among those who work, waited for among those who may wait.
     async fn turn(&self) -> Result<[OwnedSemaphorePermit; 2], UserError> {
         let admitted = Arc::clone(&self.0.admitted).try_acquire_owned().map_err(|_| {
-            metrics::counter!("password_hashes_refused_total").increment(1);
+            metrics::counter!("password_hashes_refused_total", "service" => crate::NAME).increment(1);
             UserError::Busy
         })?;
         let closed = |_| UserError::Hash("the service is stopping".to_owned());

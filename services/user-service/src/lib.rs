@@ -13,12 +13,13 @@ mod ops;
 mod refresh_token;
 mod rpc;
 mod sealer;
+mod series;
 mod state;
 mod store;
 
 use std::sync::Arc;
 
-use runtime::{App, Clock, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError};
+use runtime::{App, Clock, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError, Worker};
 use souk_http::{Verifier, request_layer};
 use sqlx::PgPool;
 
@@ -95,9 +96,11 @@ pub async fn build(config: Config, shared: Shared) -> Result<App, StartError> {
     };
     let identity = ServiceIdentity::new(NAME, config.identity_secrets, Arc::clone(&clock));
     let public = request_layer(http::router(app.clone()), NAME);
+    let gauges = series::gauges(db.clone(), Arc::clone(&clock));
     Ok(
         App::new(NAME, public, readiness(db.clone(), config.production), &shared)
             .with_metrics()
+            .with_worker(Worker::new("gauges", move |stop| gauges.clone().work(stop)))
             .with_internal(rpc::router(app, identity))
             .with_worker(jobs::worker(db, keyring, clock)),
     )

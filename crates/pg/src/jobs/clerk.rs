@@ -1,11 +1,13 @@
 //! What is to be seen to now and then: lost jobs, schedules, counts, and what was kept for long enough.
 
+use metrics::Unit;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::queues::Queues;
 use super::schedule;
 use super::views::{self, Depth};
+use crate::gauges::count;
 
 impl Queues {
     pub(super) async fn clerk(&self, stop: &CancellationToken) {
@@ -49,14 +51,15 @@ impl Queues {
             let empty = Depth::empty(queue);
             let depth = depths.iter().find(|d| d.queue == empty.queue).unwrap_or(&empty);
             let service = self.settings.service;
-            let show = |name: &'static str, value: f64| {
-                metrics::gauge!(name, "service" => service, "queue" => depth.queue.clone()).set(value);
-            };
-            show("jobs_due", count(depth.due));
-            show("jobs_delayed", count(depth.delayed));
-            show("jobs_running", count(depth.running));
-            show("jobs_dead", count(depth.dead));
-            show("jobs_oldest_due_seconds", depth.age(now).as_secs_f64());
+            let queue = || depth.queue.clone();
+            metrics::gauge!("jobs_due", "service" => service, "queue" => queue()).set(count(depth.due));
+            metrics::gauge!("jobs_delayed", "service" => service, "queue" => queue())
+                .set(count(depth.delayed));
+            metrics::gauge!("jobs_running", "service" => service, "queue" => queue())
+                .set(count(depth.running));
+            metrics::gauge!("jobs_dead", "service" => service, "queue" => queue()).set(count(depth.dead));
+            metrics::gauge!("jobs_oldest_due_seconds", "service" => service, "queue" => queue())
+                .set(depth.age(now).as_secs_f64());
         }
         if let Some(keep) = self.settings.keep_done {
             views::prune(&self.pool, now - keep).await?;
@@ -65,7 +68,37 @@ impl Queues {
     }
 }
 
-/// Exact as far as anybody looks.
-fn count(rows: i64) -> f64 {
-    f64::from(u32::try_from(rows).unwrap_or(u32::MAX))
+/// Says what the series mean.
+pub(super) fn describe() {
+    metrics::describe_gauge!(
+        "jobs_due",
+        Unit::Count,
+        "Jobs that could run now and wait for a worker."
+    );
+    metrics::describe_gauge!(
+        "jobs_delayed",
+        Unit::Count,
+        "Jobs whose time has not come, pauses between attempts included."
+    );
+    metrics::describe_gauge!("jobs_running", Unit::Count, "Jobs that a worker holds.");
+    metrics::describe_gauge!(
+        "jobs_dead",
+        Unit::Count,
+        "Jobs that were given up and wait for a person."
+    );
+    metrics::describe_gauge!(
+        "jobs_oldest_due_seconds",
+        Unit::Seconds,
+        "How long the oldest job that could run has been waiting."
+    );
+    metrics::describe_histogram!(
+        "job_seconds",
+        Unit::Seconds,
+        "How long one attempt at a job took."
+    );
+    metrics::describe_counter!(
+        "jobs_ended_total",
+        Unit::Count,
+        "Attempts at jobs, by outcome: done, failed (tried again) or dead (given up)."
+    );
 }

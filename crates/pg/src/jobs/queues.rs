@@ -81,6 +81,7 @@ impl Queues {
     /// Queues over `pool` that nobody works on yet; jobs run as tasks of `tracker`.
     #[must_use]
     pub fn new(pool: PgPool, clock: Arc<dyn Clock>, tracker: TaskTracker, settings: Settings) -> Self {
+        super::clerk::describe();
         Self {
             pool,
             clock,

@@ -63,6 +63,7 @@ pub async fn observe(
             captured_minor: payment.captured_minor,
         };
         tell(conn, &payment, &event, at).await?;
+        count_refund(&before, &payment);
     }
     if payment == before {
         return Ok(payment);
@@ -132,6 +133,8 @@ async fn announce(
     match news {
         News::Succeeded => {
             let currency = payment.asked()?.currency().code().to_owned();
+            metrics::counter!("payments_captured_minor_total", "service" => NAME, "currency" => currency.clone())
+                .increment(u64::try_from(amount_minor).unwrap_or_default());
             let event = PaymentSucceeded {
                 order_id,
                 payment_id,
@@ -187,6 +190,17 @@ async fn post_receipt(
         },
     };
     ledger::post(conn, payment.id, posting, at).await
+}
+
+/// A refund that was undone later is not taken back from the counter, which only grows.
+fn count_refund(before: &Payment, after: &Payment) {
+    let Some(amount) = after.amount else { return };
+    let more = u64::try_from(after.refunded_minor - before.refunded_minor).unwrap_or_default();
+    metrics::counter!(
+        "payments_refunded_minor_total",
+        "service" => NAME, "currency" => amount.currency().code()
+    )
+    .increment(more);
 }
 
 /// Publishes in the same transaction.

@@ -1,7 +1,7 @@
 //! Calls to Stripe's HTTP API: form-encoded, keyed, bounded in time and size.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -109,7 +109,7 @@ impl Stripe {
             client,
             settings: Arc::new(settings),
             bearer,
-            breaker: Breaker::new(clock),
+            breaker: Breaker::new(clock).shown(crate::NAME, "stripe"),
         })
     }
 
@@ -242,6 +242,7 @@ impl Stripe {
         self.breaker
             .permit()
             .map_err(|rest| StripeError::Unknown(Cause::Resting(rest)))?;
+        let (operation, asked) = (operation(&method, path), Instant::now());
         let request = self.request(method, path, key, body)?;
         let outcome = tokio::time::timeout(self.settings.timeout, self.exchange(request)).await;
         let outcome = outcome
@@ -259,7 +260,13 @@ impl Stripe {
             Err(StripeError::Refused(_)) => "refused",
             Err(StripeError::Unknown(_)) => "unknown",
         };
-        metrics::counter!("stripe_calls_total", "service" => crate::NAME, "outcome" => word).increment(1);
+        metrics::counter!(
+            "stripe_calls_total",
+            "service" => crate::NAME, "operation" => operation, "outcome" => word
+        )
+        .increment(1);
+        metrics::histogram!("stripe_call_seconds", "service" => crate::NAME, "operation" => operation)
+            .record(asked.elapsed());
         serde_json::from_slice(&outcome?).map_err(|e| unreadable(&e))
     }
 
@@ -300,6 +307,22 @@ impl Stripe {
 }
 
 /// Tells results, clear refusals and unknown outcomes apart.
+/// What a call is about, for metrics: a word, never an id.
+fn operation(method: &Method, path: &str) -> &'static str {
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    let mut segments = path.trim_start_matches("/v1/").split('/');
+    match (method, segments.next(), segments.next(), segments.next()) {
+        (&Method::POST, Some("payment_intents"), None, _) => "create_intent",
+        (&Method::POST, Some("payment_intents"), Some(_), Some("cancel")) => "cancel_intent",
+        (&Method::GET, Some("payment_intents"), None, _) => "list_intents",
+        (&Method::GET, Some("payment_intents"), Some(_), None) => "retrieve_intent",
+        (&Method::POST, Some("refunds"), None, _) => "create_refund",
+        (&Method::GET, Some("refunds"), None, _) => "list_refunds",
+        (&Method::GET, Some("refunds"), Some(_), None) => "retrieve_refund",
+        _ => "other",
+    }
+}
+
 fn judge(status: u16, body: Bytes) -> Result<Result<Bytes, Declined>, Cause> {
     #[derive(Deserialize)]
     struct Failure {

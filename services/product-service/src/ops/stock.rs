@@ -181,6 +181,10 @@ pub async fn sweep(pool: &PgPool, clock: &dyn Clock) -> Result<Done<bool>, Produ
     }
     let changed = expiry::free(&mut tx, &over, &[], now).await?;
     tx.commit().await.map_err(fault("commit the sweep"))?;
+    if !changed.is_empty() {
+        let expired = u64::try_from(over.len()).unwrap_or_default();
+        metrics::counter!("holds_expired_total", "service" => crate::NAME).increment(expired);
+    }
     Ok(Done {
         answer: !changed.is_empty() && i64::try_from(over.len()).unwrap_or(SWEEP) == SWEEP,
         changed,

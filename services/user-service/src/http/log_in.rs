@@ -54,7 +54,7 @@ pub async fn log_in(
     let password = Password::typed(&body.password);
     let right = app.hasher.verify(password.clone(), stored.clone()).await?;
     let (Some(user), Some(stored), Some(password), true) = (user, stored, password, right) else {
-        metrics::counter!("sign_ins_total", "result" => "refused").increment(1);
+        metrics::counter!("sign_ins_total", "service" => crate::NAME, "result" => "refused").increment(1);
         return Err(Refusal::InvalidCredentials.into());
     };
     let stored = renew_hash(&app, user, stored, password).await?;
@@ -62,7 +62,7 @@ pub async fn log_in(
     let signer = app.keyring.signer().await?;
     let (account, session, refresh) = open_session(&app, user, &stored, &headers).await?;
     let tokens = issue(&app, &signer, session, account, refresh, app.clock.now())?;
-    metrics::counter!("sign_ins_total", "result" => "ok").increment(1);
+    metrics::counter!("sign_ins_total", "service" => crate::NAME, "result" => "ok").increment(1);
     tracing::info!(user.id = %user, session.id = %session.id, "signed in");
     Ok((NO_STORE, Json(tokens)))
 }

@@ -1,0 +1,45 @@
+//! What the service shows of itself, besides what its sagas and queues show.
+
+use std::sync::Arc;
+
+use metrics::Unit;
+use pg::gauges::Gauges;
+
+use crate::domain::Status;
+use crate::{AppState, NAME};
+
+/// Shows gauges until told to stop.
+pub(crate) fn gauges(app: &AppState) -> Gauges {
+    describe();
+    begin();
+    Gauges::new(NAME, app.db.clone(), Arc::clone(&app.clock))
+}
+
+/// Counters start at nothing: one that began with its first event would show no increase.
+fn begin() {
+    metrics::counter!("orders_placed_total", "service" => NAME).increment(0);
+    metrics::counter!("orders_paid_after_cancel_total", "service" => NAME).increment(0);
+    for status in Status::ALL {
+        metrics::counter!("orders_moved_total", "service" => NAME, "to" => status.name()).increment(0);
+    }
+}
+
+/// Says what the series mean.
+fn describe() {
+    use metrics::describe_counter;
+    describe_counter!(
+        "orders_placed_total",
+        Unit::Count,
+        "Orders that were written down."
+    );
+    describe_counter!(
+        "orders_moved_total",
+        Unit::Count,
+        "Moves of orders, by new status; cancelled, delivered and refunded are ends."
+    );
+    describe_counter!(
+        "orders_paid_after_cancel_total",
+        Unit::Count,
+        "Late money: payments of orders that were cancelled before; each goes back by itself."
+    );
+}

@@ -1,0 +1,43 @@
+//! What waits for somebody: counted now and then, from indexes that hold nothing else.
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::fault;
+use crate::error::PaymentError;
+
+/// Rows counted at most where there may be many.
+const MOST: i64 = 100_000;
+
+/// What waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Payments whose money is not what their order costs.
+    pub mismatched: i64,
+    /// Events of the provider that were given up.
+    pub dead: i64,
+    /// Events of the provider that are to be worked off.
+    pub received: i64,
+    /// When the oldest of those arrived.
+    pub oldest: Option<OffsetDateTime>,
+}
+
+/// Counts what waits.
+#[tracing::instrument(name = "db.counts.waiting", skip_all)]
+pub async fn waiting(conn: &mut PgConnection) -> Result<Waiting, PaymentError> {
+    sqlx::query_as!(
+        Waiting,
+        r#"
+        select (select count(*) from payments where status = 'mismatch') as "mismatched!",
+               (select count(*) from webhook_events where state = 'dead') as "dead!",
+               (select count(*) from (select from webhook_events where state = 'received' limit $1) counted)
+                   as "received!",
+               (select min(received_at)
+                  from (select received_at from webhook_events where state = 'received' limit $1) counted) as oldest
+        "#,
+        MOST,
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(fault("count what waits"))
+}
