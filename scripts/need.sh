@@ -48,3 +48,15 @@ need_curl() {
 need_python() {
   python3 -m pip --version >/dev/null 2>&1 && python3 -m venv --help >/dev/null 2>&1 || apt_install python3-pip python3-venv
 }
+
+# The servers' and exporters' binaries only: policy-rc.d, where a container has it, keeps apt from starting them.
+need_monitoring() {
+  local missing=() tool
+  command -v python3 >/dev/null || missing+=(python3)
+  command -v redis-benchmark >/dev/null || missing+=(redis-tools)
+  command -v redis-server >/dev/null || missing+=(redis-server)
+  for tool in prometheus prometheus-alertmanager prometheus-{node,postgres,redis,blackbox}-exporter; do
+    command -v "$tool" >/dev/null || missing+=("$tool")
+  done
+  [ "${#missing[@]}" = 0 ] || apt_install "${missing[@]}"
+}

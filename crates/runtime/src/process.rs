@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use metrics::Unit;
 
-/// Kernel ticks a second: what `getconf CLK_TCK` says on every Linux of today.
-const TICKS: f64 = 100.0;
+/// How long a tick of the kernel's bookkeeping is: `getconf CLK_TCK` says 100 on every Linux of today.
+const TICK: Duration = Duration::from_millis(10);
 /// Bytes a page, on the machines that we are built for.
-const PAGE: f64 = 4_096.0;
+const PAGE: u64 = 4_096;
 /// How often to look.
 pub(crate) const EVERY: Duration = Duration::from_secs(5);
 
@@ -39,11 +39,11 @@ pub(crate) fn describe() {
 
 /// Shows what the process takes now.
 pub(crate) fn show() {
-    if let Some(seconds) = cpu_seconds(&fs::read_to_string("/proc/self/stat").unwrap_or_default()) {
-        metrics::gauge!("process_cpu_seconds_total").set(seconds);
+    if let Some(taken) = processor_time(&fs::read_to_string("/proc/self/stat").unwrap_or_default()) {
+        metrics::gauge!("process_cpu_seconds_total").set(taken.as_secs_f64());
     }
     if let Some(bytes) = resident_bytes(&fs::read_to_string("/proc/self/statm").unwrap_or_default()) {
-        metrics::gauge!("process_resident_memory_bytes").set(bytes);
+        metrics::gauge!("process_resident_memory_bytes").set(bytes as f64);
     }
     if let Ok(open) = fs::read_dir("/proc/self/fd") {
         let open = u32::try_from(open.count()).unwrap_or(u32::MAX);
@@ -57,14 +57,14 @@ pub(crate) fn show_build(service: &'static str) {
 }
 
 /// User and system time; the name of the process, which comes before, may hold anything.
-fn cpu_seconds(stat: &str) -> Option<f64> {
+fn processor_time(stat: &str) -> Option<Duration> {
     let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
-    let mut ticks = || fields.next()?.parse::<f64>().ok();
-    Some((ticks()? + ticks()?) / TICKS)
+    let mut ticks = || fields.next()?.parse::<u32>().ok();
+    TICK.checked_mul(ticks()?.checked_add(ticks()?)?)
 }
 
-fn resident_bytes(statm: &str) -> Option<f64> {
-    Some(statm.split(' ').nth(1)?.parse::<f64>().ok()? * PAGE)
+fn resident_bytes(statm: &str) -> Option<u64> {
+    statm.split(' ').nth(1)?.parse::<u64>().ok()?.checked_mul(PAGE)
 }
 
 #[cfg(test)]
@@ -75,8 +75,8 @@ mod tests {
     fn what_the_kernel_writes_is_read_whatever_the_process_is_called() {
         let stat =
             "7 (a) b) S 1 7 7 0 -1 4194304 900 0 3 0 150 50 0 0 20 0 9 0 12345 1000 200 18446744073709551615";
-        assert_eq!(cpu_seconds(stat), Some(2.0));
-        assert_eq!(resident_bytes("1000 200 100 5 0 50 0"), Some(819_200.0));
-        assert_eq!((cpu_seconds(""), resident_bytes("x")), (None, None));
+        assert_eq!(processor_time(stat), Some(Duration::from_secs(2)));
+        assert_eq!(resident_bytes("1000 200 100 5 0 50 0"), Some(819_200));
+        assert_eq!((processor_time(""), resident_bytes("x")), (None, None));
     }
 }
