@@ -8,8 +8,10 @@
 )]
 
 mod documents;
+mod alerts;
 mod files;
 mod layers;
+mod metrics;
 mod packages;
 mod problems;
 mod sources;
