@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::join_all;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::sync::Notify;
 use types::TestClock;
 
@@ -117,4 +118,25 @@ async fn many_keys_do_not_grow_it_beyond_its_bound() {
     }
     cache.entries.run_pending_tasks().await;
     assert!(cache.entries.entry_count() <= 100);
+}
+
+// GW-CACHE-3
+#[tokio::test]
+async fn reads_are_counted_as_hits_and_misses_and_one_load_is_one_miss() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    let (cache, clock) = cache(10);
+    let cache = cache.counted("test", "things");
+    let loads = AtomicUsize::new(0);
+    join_all((0..10).map(|_| get(&cache, 1, &loads))).await;
+    get(&cache, 2, &loads).await;
+    clock.advance(Duration::from_secs(1));
+    get(&cache, 1, &loads).await;
+    let shown = handle.render();
+    for (result, count) in [("hit", 9), ("miss", 3)] {
+        let line =
+            format!("cache_reads_total{{service=\"test\",cache=\"things\",result=\"{result}\"}} {count}\n");
+        assert!(shown.contains(&line), "{line}{shown}");
+    }
 }

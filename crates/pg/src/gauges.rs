@@ -142,26 +142,25 @@ impl Gauges {
         }
         let Some(held) = counter else { return Ok(()) };
         let now = self.clock.now();
-        let mut shown = Vec::new();
+        let mut readings = Vec::new();
         for look in &self.looks {
             match look(&mut held.conn, now).await {
-                Ok(readings) => {
-                    for Reading(gauge, value) in readings {
-                        gauge.set(value);
-                        shown.push(gauge);
-                    }
-                }
+                Ok(read) => readings.extend(read),
                 Err(error) => {
+                    let read = readings.iter().map(|Reading(gauge, _)| gauge);
                     held.shown
                         .iter()
-                        .chain(&shown)
+                        .chain(read)
                         .for_each(|gauge| gauge.set(f64::NAN));
                     *counter = None;
                     return Err(error.to_string());
                 }
             }
         }
-        held.shown = shown;
+        readings
+            .iter()
+            .for_each(|Reading(gauge, value)| gauge.set(*value));
+        held.shown = readings.into_iter().map(|Reading(gauge, _)| gauge).collect();
         Ok(())
     }
 

@@ -113,6 +113,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use metrics_exporter_prometheus::PrometheusBuilder;
     use types::TestClock;
 
     #[test]
@@ -131,5 +132,29 @@ mod tests {
         breaker.record(true);
         breaker.permit().unwrap();
         assert!(!breaker.is_open());
+    }
+
+    // GW-10
+    #[test]
+    fn its_state_is_a_metric() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        let shows = |open: u8| {
+            let line = format!("breaker_open{{service=\"test\",upstream=\"other\"}} {open}\n");
+            let shown = handle.render();
+            assert!(shown.contains(&line), "{line}{shown}");
+        };
+        metrics::with_local_recorder(&recorder, || {
+            let clock = Arc::new(TestClock::at(time::macros::datetime!(2026-01-01 00:00 UTC)));
+            let breaker = Breaker::new(Arc::<TestClock>::clone(&clock)).shown("test", "other");
+            shows(0);
+            (0..ENOUGH).for_each(|_| breaker.record(false));
+            shows(1);
+            clock.advance(REST);
+            breaker.permit().unwrap();
+            shows(1);
+            breaker.record(true);
+            shows(0);
+        });
     }
 }

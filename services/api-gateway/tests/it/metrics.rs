@@ -44,3 +44,33 @@ async fn ten_thousand_urls_are_no_more_series_than_the_table_has_lines() {
     let methods = runtime::telemetry::render_metrics();
     assert!(!methods.contains("METHOD1"), "a made-up method makes no series");
 }
+
+/// The value of the series that begins so.
+fn value(series: &str) -> f64 {
+    let shown = runtime::telemetry::render_metrics();
+    let line = shown.lines().find(|line| line.starts_with(series));
+    line.and_then(|line| line.rsplit_once(' ')?.1.parse().ok())
+        .unwrap_or_default()
+}
+
+// GW-15
+#[tokio::test]
+async fn a_request_is_counted_and_timed_by_route_method_and_status() {
+    runtime::telemetry::init_metrics();
+    let gateway = Gateway::start().await;
+    let labels = "service=\"api-gateway\",route=\"/api/categories/{id}\",method=\"DELETE\"";
+    let counted = || value(&format!("http_requests_total{{{labels},status=\"401\"}}"));
+    let timed = || value(&format!("http_request_seconds_count{{{labels}}}"));
+    let before = (counted(), timed());
+    for id in 0..3 {
+        let request = request("DELETE", &format!("/api/categories/{id}"));
+        gateway.call(request.body(Body::empty()).unwrap()).await;
+    }
+    assert!(
+        counted() >= before.0 + 3.0 && timed() >= before.1 + 3.0,
+        "{before:?}"
+    );
+    assert!(counted() <= timed(), "every request that is counted is timed");
+    let running = "http_requests_running{service=\"api-gateway\"}";
+    assert!(runtime::telemetry::render_metrics().contains(running));
+}

@@ -396,4 +396,21 @@ mod tests {
             assert!(checked(id).is_err(), "{id}");
         }
     }
+
+    // GW-15
+    #[test]
+    fn calls_are_counted_by_what_they_do_and_never_by_an_id() {
+        for (method, path, word) in [
+            (Method::POST, "/v1/payment_intents", "create_intent"),
+            (Method::POST, "/v1/payment_intents/pi_1/cancel", "cancel_intent"),
+            (Method::GET, "/v1/payment_intents?limit=100", "list_intents"),
+            (Method::GET, "/v1/payment_intents/pi_1", "retrieve_intent"),
+            (Method::POST, "/v1/refunds", "create_refund"),
+            (Method::GET, "/v1/refunds?payment_intent=pi_1", "list_refunds"),
+            (Method::GET, "/v1/refunds/re_1", "retrieve_refund"),
+            (Method::GET, "/v1/pi_1", "other"),
+        ] {
+            assert_eq!(operation(&method, path), word, "{method} {path}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod books;
 mod catalogue;
 mod concurrency;
 mod extending;
+mod counts;
 mod folding;
 mod harness;
 mod model;

@@ -59,9 +59,7 @@ fn judge(alerts: &[Alert], sections: &Sections) -> Vec<String> {
             .get(page)
             .is_some_and(|known| known.contains(name) && anchor == name.to_lowercase());
         if !there {
-            wrong.push(format!(
-                "{name} names {runbook}: no section `## {name}` is there"
-            ));
+            wrong.push(format!("{name} names {runbook}: no section `## {name}` is there"));
         }
         named.insert((page.to_owned(), name.clone()));
     }

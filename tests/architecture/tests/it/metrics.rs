@@ -85,11 +85,16 @@ impl Known {
                     let row = format!("| `{name}` | {kind} | {unit} | {} | {about} |", labels.join(", "));
                     rows.insert(name.as_str(), row);
                 }
-                Some((described, ..)) => wrong.push(format!("{name} is a {kind}, described as a {described}")),
+                Some((described, ..)) => {
+                    wrong.push(format!("{name} is a {kind}, described as a {described}"))
+                }
                 None => wrong.push(format!("{name} has no description")),
             }
         }
-        let silent = self.described.keys().filter(|name| !self.shown.contains_key(*name));
+        let silent = self
+            .described
+            .keys()
+            .filter(|name| !self.shown.contains_key(*name));
         wrong.extend(silent.map(|name| format!("{name} is described and never shown")));
         (rows, wrong)
     }
@@ -183,14 +188,20 @@ fn a_metric_that_is_not_described_listed_or_shown_is_found() {
     let row = "| `a` | gauge | seconds | `x`, `z` | How long (of all). |";
     assert!(judge(&rows, row).is_empty(), "{rows:?}");
     assert_eq!(judge(&rows, "").len(), 1);
-    assert_eq!(judge(&rows, "| `a` | gauge | count | | |\n| `b` | | | | |").len(), 2);
+    assert_eq!(
+        judge(&rows, "| `a` | gauge | count | | |\n| `b` | | | | |").len(),
+        2
+    );
 
     assert_eq!(source("counter!(name, \"x\" => 1)").wrong.len(), 1);
     assert_eq!(source("describe_counter!(\"a\", \"no unit\")").wrong.len(), 1);
     let wrong = source("counter!(\"a\"); describe_gauge!(\"a\", Unit::Count, \"A.\"); histogram!(\"b\");");
     assert_eq!(wrong.rows().1.len(), 2);
     assert_eq!(
-        source("describe_gauge!(\"a\", Unit::Count, \"A.\");").rows().1.len(),
+        source("describe_gauge!(\"a\", Unit::Count, \"A.\");")
+            .rows()
+            .1
+            .len(),
         1
     );
 }
