@@ -4,6 +4,8 @@
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+.PHONY: help up test prove migrate bench monitoring-test sql fmt lint
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 up: ## start the whole shop; ARGS="..." is handed on
 	scripts/up.sh $(ARGS)
@@ -19,6 +21,9 @@ migrate: ## bring the databases up to date
 
 bench: ## run the benchmarks; NAME=checkout runs one
 	scripts/bench.sh $(NAME)
+
+monitoring-test: ## watch a shop with a real Prometheus: no empty panel, and an alert that arrives
+	scripts/monitoring-test.sh
 
 sql: ## rewrite the offline data of the checked SQL (.sqlx)
 	scripts/prepare-sql.sh
