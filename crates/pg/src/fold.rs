@@ -74,6 +74,11 @@ impl<W: Together> Fold<W> {
     /// Gathers asks for `work`, which is done by tasks of `tracker`.
     #[must_use]
     pub fn new(work: W, tracker: TaskTracker) -> Self {
+        metrics::describe_histogram!(
+            "folded_per_commit",
+            metrics::Unit::Count,
+            "Pieces of work that shared one statement and one commit, by what they do."
+        );
         let queue = Mutex::new(Queue {
             waiting: VecDeque::new(),
             served: false,

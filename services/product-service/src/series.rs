@@ -74,7 +74,7 @@ fn begin() {
 
 /// Says what the series mean.
 fn describe() {
-    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    use metrics::{describe_counter, describe_gauge};
     describe_gauge!("holds_open", Unit::Count, "Orders that hold stock.");
     describe_gauge!(
         "holds_open_units",
@@ -100,10 +100,5 @@ fn describe() {
         "stock_operations_total",
         Unit::Count,
         "What was done to stock, by operation and outcome: done, refused or failed."
-    );
-    describe_histogram!(
-        "stock_holds_per_commit",
-        Unit::Count,
-        "Holds that shared one statement and one commit."
     );
 }

@@ -10,8 +10,8 @@
 mod books;
 mod catalogue;
 mod concurrency;
-mod extending;
 mod counts;
+mod extending;
 mod folding;
 mod harness;
 mod model;
