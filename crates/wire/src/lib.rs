@@ -4,6 +4,7 @@
 pub mod code;
 pub mod events;
 pub mod jobs;
+pub mod ledger;
 pub mod list;
 pub mod orders;
 pub mod payments;

@@ -98,6 +98,7 @@ pub(crate) static TABLE: &[Route] = {
         route("/api/orders/{id}/{*rest}", Order, Class::Standard, SignedIn),
         route("/api/admin/sagas/**", Order, Class::Standard, SignedIn),
         route("/api/admin/jobs/**", Order, Class::Standard, SignedIn),
+        route("/api/admin/ledger/**", Payment, Class::Standard, SignedIn),
         route("/api/payments/webhook", Payment, Class::Webhook, Provider),
         route("/api/payments/**", Payment, Class::Payments, SignedIn),
     ]

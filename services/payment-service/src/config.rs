@@ -25,6 +25,8 @@ pub struct Config {
     pub migrate: bool,
     /// What sign internal calls; the first signs, all verify.
     pub identity_secrets: Vec<Secret>,
+    /// What signs cursors.
+    pub cursor_secret: Secret,
     /// A copy of user-service's published keys, for when it does not answer.
     pub jwks_file: Option<PathBuf>,
     /// The provider, and who we are to it.
@@ -53,6 +55,7 @@ impl Config {
                 "SERVICE_IDENTITY_SECRETS",
                 "souk-demo-service-identity-0123456789",
             ),
+            cursor_secret: settings.secret("CURSOR_SECRET", "souk-demo-cursor-0123456789abcdef"),
             jwks_file: settings.optional("JWKS_FILE").map(PathBuf::from),
             stripe: stripe(settings),
             webhook_secrets: webhook_secrets(settings),
@@ -171,6 +174,7 @@ mod tests {
         let config = read(&[
             ("SOUK_ENV", "production"),
             ("SERVICE_IDENTITY_SECRETS", "7f3c0b1ad5e94b6c8f2a7f3c0b1ad5e9"),
+            ("CURSOR_SECRET", "0c5b7f3c0b1ad5e94b6c8f2a7f3c0b1a"),
             ("STRIPE_API_URL", "https://api.stripe.com"),
             ("STRIPE_SECRET_KEY", "sk_live_7f3c0b1ad5e94b6c8f2a7f3c0b1ad5e9"),
             ("STRIPE_WEBHOOK_SECRETS", "whsec_7f3c0b1ad5e94b6c8f2a7f3c0b1ad5e9"),

@@ -3,6 +3,7 @@
 mod create_intent;
 mod create_refund;
 mod get_payment;
+mod list_ledger;
 mod once;
 mod receive_webhook;
 pub mod routes;

@@ -29,7 +29,7 @@ use pg::MigrateError;
 use runtime::{
     App, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError, Worker, require_service,
 };
-use souk_http::{SessionCheck, Verifier, keys_from, request_layer, sessions_at, with_fallbacks};
+use souk_http::{CursorKey, SessionCheck, Verifier, keys_from, request_layer, sessions_at, with_fallbacks};
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
@@ -79,6 +79,7 @@ pub struct AppState {
     pub(crate) recheck: Duration,
     /// How long whoever calls the provider has an operation to themselves.
     pub(crate) call_lease: Duration,
+    pub(crate) cursors: CursorKey,
     verifier: Verifier,
     sessions: SessionCheck,
 }
@@ -112,6 +113,7 @@ impl AppState {
             signatures: Signatures::new(config.webhook_secrets)?,
             account: config.stripe_account,
             methods: config.payment_methods.into(),
+            cursors: CursorKey::new(config.cursor_secret),
             recheck: config.recheck,
             orders: Orders::new(order),
             webhooks: Arc::default(),

@@ -18,6 +18,10 @@ pub const TOPICS: &[Topic] = &[PAYMENTS];
 pub struct Facts {
     /// Payments, and those whose refunds do not add up.
     pub refunds: Tally,
+    /// Entries of the ledger, and those that do not balance.
+    pub balance: Tally,
+    /// Payments, and those of which the ledger says something else.
+    pub ledger: Tally,
     /// Calls of the provider, and those that are in doubt and left lying.
     pub operations: Tally,
     /// Webhooks, and those given up or left lying.
@@ -40,6 +44,8 @@ pub async fn audit(
     let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
     Ok(Facts {
         refunds: audit::refunds(&mut conn).await?,
+        balance: audit::balance(&mut conn).await?,
+        ledger: audit::ledger(&mut conn).await?,
         operations: audit::operations(&mut conn, overdue_before).await?,
         webhooks: audit::webhooks(&mut conn, overdue_before).await?,
         sequences: pg::audit::sequences(&mut conn)

@@ -86,6 +86,8 @@ impl Report {
                 "refunds add up, to no more than was paid",
                 payment.refunds,
             ),
+            line("PAY-17", "debits are credits in the ledger", payment.balance),
+            line("PAY-17", "payments and the ledger say the same", payment.ledger),
             line(
                 "PAY-5",
                 "no call of the provider is left in doubt",

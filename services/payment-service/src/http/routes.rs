@@ -3,7 +3,7 @@
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{create_intent, create_refund, get_payment, receive_webhook};
+use super::{create_intent, create_refund, get_payment, list_ledger, receive_webhook};
 use crate::AppState;
 
 /// All public routes.
@@ -12,6 +12,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(create_intent::create_intent))
         .routes(routes!(get_payment::get_payment))
         .routes(routes!(create_refund::create_refund))
+        .routes(routes!(list_ledger::list_ledger))
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(receive_webhook::receive_webhook))

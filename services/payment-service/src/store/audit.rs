@@ -145,3 +145,67 @@ pub async fn waiting(conn: &mut PgConnection) -> Result<i64, PaymentError> {
     .await
     .map_err(fault("count what waits"))
 }
+
+/// Entries of the ledger whose debits are not their credits: where all are right, so is the sum of each currency
+/// (PAY-17).
+#[tracing::instrument(name = "db.audit.balance", skip_all)]
+pub async fn balance(conn: &mut PgConnection) -> Result<Tally, PaymentError> {
+    sqlx::query_as!(
+        Tally,
+        r#"
+        with sums as (
+            select entry_id, sum(amount_minor) filter (where amount_minor > 0) as debits,
+                   - sum(amount_minor) filter (where amount_minor < 0) as credits
+              from ledger_lines
+             group by entry_id
+        ), judged as (
+            select e.id, e.object_id, e.fact, e.currency, coalesce(s.debits, 0) as debits,
+                   coalesce(s.credits, 0) as credits, s.debits is distinct from s.credits as wrong
+              from ledger_entries e
+              left join sums s on s.entry_id = e.id
+        )
+        select count(*) as "checked!", count(*) filter (where wrong) as "broken!",
+               coalesce((array_agg(format('entry %s (%s %s): debits of %s and credits of %s %s', id, object_id, fact,
+                                          debits, credits, currency) order by id)
+                         filter (where wrong))[1:5], '{}') as "first!"
+          from judged
+        "#,
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(fault("add up the ledger"))
+}
+
+/// Payments of which the ledger says something else than they do themselves (PAY-17).
+#[tracing::instrument(name = "db.audit.ledger", skip_all)]
+pub async fn ledger(conn: &mut PgConnection) -> Result<Tally, PaymentError> {
+    sqlx::query_as!(
+        Tally,
+        r#"
+        with posted as (
+            select e.payment_id,
+                   coalesce(sum(l.amount_minor) filter (where e.fact in ('captured', 'mismatched')), 0)::bigint
+                       as captured,
+                   coalesce(- sum(l.amount_minor) filter (where e.fact in ('refunded', 'refund_returned')), 0)::bigint
+                       as refunded
+              from ledger_entries e
+              join ledger_lines l on l.entry_id = e.id and l.account = 'provider'
+             group by e.payment_id
+        ), judged as (
+            select p.order_id, p.captured_minor, p.refunded_minor, coalesce(t.captured, 0) as captured,
+                   coalesce(t.refunded, 0) as refunded,
+                   p.captured_minor <> coalesce(t.captured, 0) or p.refunded_minor <> coalesce(t.refunded, 0) as wrong
+              from payments p
+              left join posted t on t.payment_id = p.id
+        )
+        select count(*) as "checked!", count(*) filter (where wrong) as "broken!",
+               coalesce((array_agg(format('order %s: %s came and %s went back, the ledger has %s and %s', order_id,
+                                          captured_minor, refunded_minor, captured, refunded) order by order_id)
+                         filter (where wrong))[1:5], '{}') as "first!"
+          from judged
+        "#,
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(fault("compare payments with the ledger"))
+}

@@ -2,10 +2,10 @@
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
-use types::PaymentId;
+use types::{OrderId, PaymentId};
 
 use super::fault;
-use crate::domain::ledger::Fact;
+use crate::domain::ledger::{Account, Fact};
 use crate::error::PaymentError;
 
 /// A fact to be posted.
@@ -63,4 +63,77 @@ pub async fn post(
     .await
     .map_err(fault("post to the ledger"))?;
     Ok(posted.is_some())
+}
+
+/// Which entries.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter {
+    /// About this order's payment.
+    pub order: Option<OrderId>,
+    /// With a line of this account.
+    pub account: Option<Account>,
+    /// Posted then or later.
+    pub from: Option<OffsetDateTime>,
+    /// Posted before then.
+    pub to: Option<OffsetDateTime>,
+    /// Older than this entry.
+    pub before: Option<i64>,
+}
+
+/// An entry as it was posted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its id; later entries have larger ones.
+    pub id: i64,
+    /// The payment.
+    pub payment_id: i64,
+    /// The payment's order.
+    pub order_id: i64,
+    /// The provider's object that it is about.
+    pub object_id: String,
+    /// What happened.
+    pub fact: String,
+    /// Of what the lines are minor units.
+    pub currency: String,
+    /// When it was posted.
+    pub at: OffsetDateTime,
+    /// The accounts of its lines.
+    pub accounts: Vec<String>,
+    /// Their amounts in the same order, debits above zero.
+    pub amounts: Vec<i64>,
+}
+
+/// At most `limit` entries, the latest first.
+#[tracing::instrument(name = "db.ledger.list", skip_all)]
+pub async fn list(conn: &mut PgConnection, filter: Filter, limit: i64) -> Result<Vec<Entry>, PaymentError> {
+    sqlx::query_as!(
+        Entry,
+        r#"
+        select e.id, e.payment_id, p.order_id, e.object_id, e.fact, e.currency, e.at,
+               lines.accounts as "accounts!", lines.amounts as "amounts!"
+          from ledger_entries e
+          join payments p on p.id = e.payment_id
+         cross join lateral (
+               select coalesce(array_agg(l.account order by l.amount_minor desc), '{}') as accounts,
+                      coalesce(array_agg(l.amount_minor order by l.amount_minor desc), '{}') as amounts
+                 from ledger_lines l
+                where l.entry_id = e.id) as lines
+         where ($1::bigint is null or e.payment_id = (select id from payments where order_id = $1))
+           and ($2::text is null or exists (select from ledger_lines l where l.entry_id = e.id and l.account = $2))
+           and ($3::timestamptz is null or e.at >= $3)
+           and ($4::timestamptz is null or e.at < $4)
+           and ($5::bigint is null or e.id < $5)
+         order by e.id desc
+         limit $6
+        "#,
+        filter.order.map(OrderId::get),
+        filter.account.map(Account::name),
+        filter.from,
+        filter.to,
+        filter.before,
+        limit,
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(fault("list the ledger"))
 }

@@ -112,6 +112,7 @@ impl Payments {
             },
             migrate: false,
             identity_secrets: secrets.clone(),
+            cursor_secret: Secret::new("cursors"),
             jwks_file: None,
             stripe: StripeSettings {
                 api: format!("http://127.0.0.1:{port}").parse().unwrap(),

@@ -1,9 +1,13 @@
 //! The ledger: what money did, as entries that balance and stay.
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::json;
 
-use crate::harness::Payments;
+use crate::harness::{ADMIN, ALICE, Answer, Payments};
+
+const LEDGER: &str = "/admin/ledger";
 
 /// The account's balance in that currency, debits above zero.
 async fn balance(shop: &Payments, account: &str, currency: &str) -> i64 {
@@ -134,4 +138,83 @@ async fn the_database_refuses_entries_that_do_not_balance_and_every_change() {
         assert!(refused.to_string().contains(why), "{change}: {refused}");
     }
     assert_eq!(balance(&shop, "provider", "USD").await, 1_000);
+}
+
+// PAY-17, PAG-1, PAG-2
+#[tokio::test]
+async fn admins_read_the_ledger_by_pages_and_by_what_they_look_for() {
+    let shop = Payments::start().await;
+    for order in 81..86 {
+        shop.paid(order, 1_000).await;
+        shop.clock.advance(Duration::from_secs(60));
+    }
+    shop.refund(json!({"orderId": 82, "amount": "2.50"})).await;
+    assert_eq!(shop.get(ALICE, LEDGER).await.status, 403);
+
+    let all = shop.get(ADMIN, LEDGER).await;
+    assert_eq!(all.status, 200, "{all:?}");
+    let newest = &all.body["entries"][0];
+    assert_eq!(
+        (&newest["orderId"], &newest["fact"], &newest["currency"]),
+        (&json!(82), &json!("refunded"), &json!("USD"))
+    );
+    assert_eq!(
+        newest["lines"],
+        json!([
+            {"account": "refunds", "debit": "2.50", "credit": null},
+            {"account": "provider", "debit": null, "credit": "2.50"},
+        ])
+    );
+    let ids = |answer: &Answer| {
+        let entries = answer.body["entries"].as_array().unwrap().clone();
+        entries
+            .iter()
+            .map(|e| e["id"].as_i64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&all).len(), 6);
+
+    // Page by page, while more comes in front.
+    let (mut walked, mut path) = (Vec::new(), format!("{LEDGER}?limit=2"));
+    loop {
+        let page = shop.get(ADMIN, &path).await;
+        walked.extend(ids(&page));
+        shop.paid(90 + i64::try_from(walked.len()).unwrap(), 500).await;
+        match page.body["pagination"]["nextCursor"].as_str() {
+            Some(cursor) => path = format!("{LEDGER}?limit=2&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(walked, ids(&all));
+    let cursor = path.split_once("cursor=").unwrap().1;
+    let elsewhere = shop
+        .get(ADMIN, &format!("{LEDGER}?limit=2&order=81&cursor={cursor}"))
+        .await;
+    assert_eq!(
+        (elsewhere.status.as_u16(), elsewhere.code()),
+        (400, "invalid-cursor")
+    );
+
+    for (query, count) in [
+        ("order=82", 2),
+        ("order=999", 0),
+        ("account=refunds", 1),
+        ("order=81&account=sales", 1),
+        ("account=disputed", 0),
+        ("from=2030-01-01T12:01:00Z&to=2030-01-01T12:03:00Z", 2),
+    ] {
+        let found = shop.get(ADMIN, &format!("{LEDGER}?limit=100&{query}")).await;
+        assert_eq!(ids(&found).len(), count, "{query}: {found:?}");
+    }
+    for wrong in [
+        "order=x",
+        "account=cash",
+        "from=yesterday",
+        "to=1",
+        "limit=0",
+        "limit=101",
+    ] {
+        let refused = shop.get(ADMIN, &format!("{LEDGER}?{wrong}")).await;
+        assert_eq!(refused.status, 422, "{wrong}");
+    }
 }

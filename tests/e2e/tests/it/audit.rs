@@ -281,6 +281,44 @@ fn tamperings(s: &Stopped) -> Vec<Tampering> {
         "refunds add up, to no more than was paid",
         "its refunds are".to_owned(),
     );
+    // PAY-17
+    let line = "entry_id = (select min(id) from ledger_entries) and account = 'sales'";
+    let unlocked = |sql: &str| {
+        format!(
+            "alter table ledger_lines disable trigger user; {sql}; alter table ledger_lines enable trigger user"
+        )
+    };
+    let (breaks, mends) = set(
+        "ledger_lines",
+        ("amount_minor = amount_minor - 1", line),
+        ("amount_minor = amount_minor + 1", line),
+    );
+    add(
+        payment,
+        (unlocked(&breaks), unlocked(&mends)),
+        "debits are credits in the ledger",
+        "captured): debits of".to_owned(),
+    );
+    add(
+        payment,
+        (
+            format!(
+                "with entry as (
+                     insert into ledger_entries (payment_id, object_id, fact, currency, at)
+                     select id, 're_forged', 'refunded', currency, now() from payments where {} returning id)
+                 insert into ledger_lines (entry_id, account, amount_minor)
+                 select id, account, minor from entry, (values ('refunds', 5), ('provider', -5)) as line (account, minor)",
+                of_order(paid)
+            ),
+            "alter table ledger_lines disable trigger user; alter table ledger_entries disable trigger user;
+             delete from ledger_lines where entry_id = (select id from ledger_entries where object_id = 're_forged');
+             delete from ledger_entries where object_id = 're_forged';
+             alter table ledger_lines enable trigger user; alter table ledger_entries enable trigger user"
+                .to_owned(),
+        ),
+        "payments and the ledger say the same",
+        format!("order {paid}:"),
+    );
     // PAY-5
     let call = "key = (select min(key) from operations where kind = 'create_intent')";
     add(
