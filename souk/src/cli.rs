@@ -43,6 +43,9 @@ pub enum Command {
     Saga(crate::saga::SagaArgs),
     /// Look after jobs: what the queues hold, and requeue or discard what is dead.
     Jobs(crate::jobs::JobsArgs),
+    /// Hold the payments against the payment provider's books, and repair what lost webhooks left wrong. Exits with 1 if
+    /// something stays unexplained.
+    Reconcile(crate::reconcile::ReconcileArgs),
     /// Print the settings that a service would run with, secrets hidden.
     Config {
         /// Which service.

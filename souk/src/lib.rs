@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod migrate;
 mod orders;
 pub mod prove;
+pub mod reconcile;
 pub mod run;
 pub mod saga;
 pub mod shop;

@@ -19,6 +19,7 @@ async fn main() -> ExitCode {
         Some(Command::Admin(args)) => souk::admin::run(args).await,
         Some(Command::Saga(args)) => souk::saga::run(args).await,
         Some(Command::Jobs(args)) => souk::jobs::run(args).await,
+        Some(Command::Reconcile(args)) => souk::reconcile::run(args).await,
         Some(Command::Config { service }) => souk::run::print_config(service),
     }
 }

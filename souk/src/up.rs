@@ -100,6 +100,8 @@ async fn serve(
     if !args.no_demo {
         load_demo(&mut settings, &databases, shared, &progress).await?;
     }
+    // `souk reconcile` asks the same provider.
+    std::fs::write(data::provider(&args.data), settings.text("STRIPE_API_URL", ""))?;
     progress.say("starting five services");
     let sandbox = stripe_sandbox::Config::read(&mut settings);
     settings.finish()?;

@@ -106,6 +106,19 @@ events! {
         /// All that had been captured, in minor units.
         captured_minor: i64,
     }
+    /// The provider's books and ours were not the same.
+    ReconciliationDrifted = "reconciliation.drifted.v1" {
+        /// The reconciliation that found it.
+        reconciliation_id: i64,
+        /// `open` or `all`.
+        scope: String,
+        /// How many objects were wrong here and are right now.
+        repaired: i64,
+        /// How many a person has to look at.
+        unexplained: i64,
+        /// How much money is in it.
+        amounts: Vec<DriftAmount>,
+    }
     /// What can be bought of a product has just fallen to the shop's threshold, or below it.
     StockLow = "stock.low.v1" {
         /// The product.
@@ -120,6 +133,18 @@ events! {
         /// The product.
         product_id: types::ProductId,
     }
+}
+
+/// How much money of one currency our books were wrong about, in minor units.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftAmount {
+    /// ISO 4217.
+    pub currency: String,
+    /// Of what is right now.
+    pub repaired_minor: i64,
+    /// Of what a person has to look at.
+    pub unexplained_minor: i64,
 }
 
 #[cfg(test)]
@@ -194,6 +219,17 @@ mod tests {
                 payment_id,
                 refunded_minor: 1_000,
                 captured_minor: 4_303,
+            }),
+            written(ReconciliationDrifted {
+                reconciliation_id: 3,
+                scope: "all".to_owned(),
+                repaired: 2,
+                unexplained: 1,
+                amounts: vec![DriftAmount {
+                    currency: "USD".to_owned(),
+                    repaired_minor: 4_303,
+                    unexplained_minor: 0,
+                }],
             }),
             written(StockLow {
                 product_id,

@@ -57,7 +57,7 @@ impl Config {
             ),
             cursor_secret: settings.secret("CURSOR_SECRET", "souk-demo-cursor-0123456789abcdef"),
             jwks_file: settings.optional("JWKS_FILE").map(PathBuf::from),
-            stripe: stripe(settings),
+            stripe: provider(settings),
             webhook_secrets: webhook_secrets(settings),
             stripe_account: settings.optional("STRIPE_ACCOUNT"),
             recheck: settings.seconds("PAYMENT_RECHECK_SECONDS", 300, 1..=86_400),
@@ -66,8 +66,8 @@ impl Config {
     }
 }
 
-/// Production talks to Stripe itself, never to the sandbox.
-fn stripe(settings: &mut Settings) -> StripeSettings {
+/// Who the provider is, and who we are to it. Production talks to Stripe itself, never to the sandbox.
+pub fn provider(settings: &mut Settings) -> StripeSettings {
     let api = settings.uri("STRIPE_API_URL", SANDBOX);
     if settings.production() && api.scheme_str() != Some("https") {
         settings.refuse(

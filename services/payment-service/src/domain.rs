@@ -1,6 +1,7 @@
 //! Values and rules of money for orders: pure, without I/O or a clock.
 
 pub mod card_number;
+pub mod drift;
 pub mod ledger;
 pub mod payment;
 pub mod refund;

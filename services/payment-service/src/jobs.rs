@@ -3,6 +3,7 @@
 pub mod operations;
 pub mod prune;
 pub mod recheck;
+pub mod reconcile;
 pub mod webhooks;
 
 use std::time::Duration;

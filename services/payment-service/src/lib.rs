@@ -26,6 +26,7 @@ use axum::extract::FromRef;
 use axum::middleware::{self, Next};
 use bus::Relay;
 use pg::MigrateError;
+use pg::jobs::Queues;
 use runtime::{
     App, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError, Worker, require_service,
 };
@@ -40,6 +41,7 @@ use wire::rpc::payments::payments_server::PaymentsServer;
 
 pub use config::{Config, Neighbours};
 
+use crate::ops::reconcile::Reconciler;
 use crate::orders::Orders;
 use crate::stripe::{Signatures, Stripe};
 
@@ -80,6 +82,8 @@ pub struct AppState {
     /// How long whoever calls the provider has an operation to themselves.
     pub(crate) call_lease: Duration,
     pub(crate) cursors: CursorKey,
+    /// Runs what the clock says.
+    pub queues: Queues,
     verifier: Verifier,
     sessions: SessionCheck,
 }
@@ -107,8 +111,19 @@ impl AppState {
         let user = neighbours.user.rpc(identity.clone(), "user-service", PATIENCE);
         let order = neighbours.order.rpc(identity, "order-service", PATIENCE);
         let subscribers = HashMap::from([("order-service", order.clone())]);
+        let relay = Relay::new(NAME, db.clone(), Arc::clone(&clock), subscribers);
+        // The call, the repetitions while a twin runs, and a little.
+        let call_lease = config.stripe.timeout + Duration::from_secs(5);
+        let stripe = Stripe::new(config.stripe, Arc::clone(&clock))?;
+        let operations = Arc::<Notify>::default();
+        let reconciler = Reconciler {
+            db: db.clone(),
+            stripe: stripe.clone(),
+            clock: Arc::clone(&clock),
+        };
         Ok(Self {
-            relay: Relay::new(NAME, db.clone(), Arc::clone(&clock), subscribers),
+            queues: jobs::reconcile::queues(reconciler, relay.clone(), Arc::clone(&operations), shared),
+            relay,
             db,
             signatures: Signatures::new(config.webhook_secrets)?,
             account: config.stripe_account,
@@ -117,14 +132,23 @@ impl AppState {
             recheck: config.recheck,
             orders: Orders::new(order),
             webhooks: Arc::default(),
-            operations: Arc::default(),
-            // The call, the repetitions while a twin runs, and a little.
-            call_lease: config.stripe.timeout + Duration::from_secs(5),
-            stripe: Stripe::new(config.stripe, Arc::clone(&clock))?,
+            operations,
+            call_lease,
+            stripe,
             verifier: Verifier::new(keys_from(user.clone(), config.jwks_file), Arc::clone(&clock)),
             sessions: sessions_at(user),
             clock,
         })
+    }
+
+    /// What reconciling takes.
+    #[must_use]
+    pub fn reconciler(&self) -> Reconciler {
+        Reconciler {
+            db: self.db.clone(),
+            stripe: self.stripe.clone(),
+            clock: Arc::clone(&self.clock),
+        }
     }
 
     /// When a call that starts now is over, whatever became of it.
@@ -185,6 +209,7 @@ pub fn app(state: AppState, identity: ServiceIdentity, shared: &Shared) -> App {
     };
     let relay = state.relay.clone();
     let gauges = series::gauges(&state);
+    let queues = state.queues.clone();
     App::new(NAME, public, readiness(state.db.clone()), shared)
         .with_metrics()
         .with_worker(Worker::new("gauges", move |stop| gauges.clone().work(stop)))
@@ -199,6 +224,7 @@ pub fn app(state: AppState, identity: ServiceIdentity, shared: &Shared) -> App {
         .with_worker(worker("recheck", &state, |app, stop| {
             Box::pin(jobs::recheck::work(app, stop))
         }))
+        .with_worker(Worker::new("jobs", move |stop| queues.clone().work(stop)))
         .with_worker(worker("prune", &state, |app, stop| {
             Box::pin(jobs::prune::work(app, stop))
         }))

@@ -1,4 +1,4 @@
-//! What an operator does to payments from the command line: check their books.
+//! What an operator does to payments from the command line: check their books, and hold them against the provider's.
 
 use bus::Topic;
 use pg::audit::Tally;
@@ -7,11 +7,13 @@ use time::OffsetDateTime;
 
 use crate::error::PaymentError;
 use crate::ops::observe::PAYMENTS;
+use crate::ops::reconcile::RECONCILIATIONS;
+pub use crate::ops::reconcile::{Reconciler, Report, reconcile};
 pub use crate::store::audit::OrderMoney;
 use crate::store::{audit, fault};
 
 /// What happens here that others may hear of.
-pub const TOPICS: &[Topic] = &[PAYMENTS];
+pub const TOPICS: &[Topic] = &[PAYMENTS, RECONCILIATIONS];
 
 /// What the books say by themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]

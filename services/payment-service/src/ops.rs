@@ -3,6 +3,7 @@
 pub mod cancel_intent;
 pub mod create_intent;
 pub mod observe;
+pub mod reconcile;
 pub mod refresh;
 pub mod refund;
 pub mod resolve;

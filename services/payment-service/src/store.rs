@@ -6,6 +6,7 @@ pub mod facts;
 pub mod ledger;
 pub mod operations;
 pub mod payments;
+pub mod reconciliations;
 pub mod refunds;
 mod row;
 pub mod webhooks;

@@ -8,7 +8,7 @@ mod objects;
 mod signature;
 
 pub use amount::{from_provider, to_provider};
-pub use client::{NewIntent, NewRefund, Stripe, StripeSettings};
+pub use client::{NewIntent, NewRefund, Page, Stripe, StripeSettings};
 pub use error::{Cause, Declined, StripeError};
 pub use objects::{Charge, Dispute, Event, EventData, Intent, Refund};
 pub use signature::{BadSignature, NoSecret, Signatures, sign};

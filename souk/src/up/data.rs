@@ -12,7 +12,8 @@ pub const USER: &str = "user_service";
 const PRODUCT: &str = "product_service";
 /// order-service's database, and the role that owns it.
 pub const ORDER: &str = "order_service";
-const PAYMENT: &str = "payment_service";
+/// payment-service's database, and the role that owns it.
+pub const PAYMENT: &str = "payment_service";
 
 /// Where PostgreSQL's cluster, log and socket are.
 #[must_use]
@@ -30,6 +31,12 @@ pub fn images(dir: &Path) -> PathBuf {
 #[must_use]
 pub fn stripe(dir: &Path) -> PathBuf {
     dir.join("stripe-sandbox.jsonl")
+}
+
+/// Names the payment provider of the shop that runs, or ran last.
+#[must_use]
+pub fn provider(dir: &Path) -> PathBuf {
+    dir.join("payment-provider")
 }
 
 /// Where mails are put instead of being sent.
@@ -83,7 +90,7 @@ pub fn running_databases(dir: &Path) -> Result<Databases, StartError> {
 /// Another shop runs there, or a file cannot be removed.
 pub async fn erase(dir: &Path, pg_bin: Option<&Path>) -> Result<(), StartError> {
     pg::server::erase(&postgres(dir), pg_bin).await?;
-    for path in [images(dir), stripe(dir), mail(dir)] {
+    for path in [images(dir), stripe(dir), provider(dir), mail(dir)] {
         let gone = match path.is_dir() {
             true => std::fs::remove_dir_all(&path),
             false => std::fs::remove_file(&path),

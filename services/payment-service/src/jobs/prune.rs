@@ -8,12 +8,14 @@ use tokio_util::sync::CancellationToken;
 use super::forever;
 use crate::AppState;
 use crate::error::PaymentError;
-use crate::store::{fault, webhooks};
+use crate::store::{fault, reconciliations, webhooks};
 
 /// How long events, in and out, are kept after they were worked off.
 const KEEP_EVENTS: Duration = Duration::from_secs(30 * 86_400);
 /// How long requests are remembered.
 const KEEP_REQUESTS: Duration = Duration::from_secs(3 * 86_400);
+/// How long it is known what differed.
+const KEEP_RECONCILIATIONS: Duration = Duration::from_secs(400 * 86_400);
 /// How often to clean up.
 const POLL: Duration = Duration::from_secs(3600);
 
@@ -30,6 +32,9 @@ pub async fn work(app: AppState, stop: CancellationToken) {
 pub async fn run_due(app: &AppState) -> Result<usize, PaymentError> {
     let now = app.clock.now();
     webhooks::prune(&app.db, now - KEEP_EVENTS).await?;
+    let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
+    reconciliations::prune(&mut conn, now - KEEP_RECONCILIATIONS).await?;
+    drop(conn);
     pg::outbox::prune(&app.db, now - KEEP_EVENTS)
         .await
         .map_err(fault("forget old events"))?;

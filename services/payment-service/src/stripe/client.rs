@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use types::{Clock, OrderId, PaymentId, RefundId};
 
 use super::error::{Cause, Declined, StripeError};
-use super::objects::{Intent, List, Refund};
+use super::objects::{Dispute, Intent, List, Refund};
 
 /// The version whose shapes [`super::objects`] reads; the webhook endpoint is made with the same.
 const VERSION: &str = "2026-09-30.endive";
@@ -79,6 +79,15 @@ pub struct NewRefund<'a> {
     pub order_id: OrderId,
     /// Our row.
     pub refund_id: RefundId,
+}
+
+/// A page of everything of one kind, newest first.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// What is on it.
+    pub data: Vec<T>,
+    /// Where the next one begins; nothing on the last one.
+    pub next: Option<String>,
 }
 
 type Form = Vec<(&'static str, String)>;
@@ -157,6 +166,58 @@ impl Stripe {
         Err(StripeError::Unknown(Cause::Unreadable(
             "too many intents to look through".to_owned(),
         )))
+    }
+
+    /// A page of the intents made since `since`, or of all.
+    pub async fn list_intents(
+        &self,
+        since: Option<OffsetDateTime>,
+        after: Option<&str>,
+    ) -> Result<Page<Intent>, StripeError> {
+        let page = self
+            .page("payment_intents", since, after, |i: &Intent| &i.id)
+            .await?;
+        if page.data.iter().any(|i| i.livemode != self.settings.live) {
+            return Err(unreadable(&"livemode differs from the key's"));
+        }
+        Ok(page)
+    }
+
+    /// A page of the refunds made since `since`, or of all.
+    pub async fn list_refunds(
+        &self,
+        since: Option<OffsetDateTime>,
+        after: Option<&str>,
+    ) -> Result<Page<Refund>, StripeError> {
+        self.page("refunds", since, after, |r: &Refund| &r.id).await
+    }
+
+    /// A page of the disputes opened since `since`, or of all.
+    pub async fn list_disputes(
+        &self,
+        since: Option<OffsetDateTime>,
+        after: Option<&str>,
+    ) -> Result<Page<Dispute>, StripeError> {
+        self.page("disputes", since, after, |d: &Dispute| &d.id).await
+    }
+
+    async fn page<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        since: Option<OffsetDateTime>,
+        after: Option<&str>,
+        id: impl Fn(&T) -> &String,
+    ) -> Result<Page<T>, StripeError> {
+        let mut path = format!("/v1/{what}?limit=100");
+        if let Some(since) = since {
+            path.push_str(&format!("&created%5Bgte%5D={}", since.unix_timestamp()));
+        }
+        if let Some(after) = after {
+            path.push_str(&format!("&starting_after={}", checked(after)?));
+        }
+        let List { data, has_more } = self.read(&path).await?;
+        let next = data.last().map(|last| id(last).clone()).filter(|_| has_more);
+        Ok(Page { data, next })
     }
 
     /// Reads an intent.

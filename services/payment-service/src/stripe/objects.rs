@@ -148,6 +148,8 @@ pub struct Charge {
 /// A dispute.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Dispute {
+    /// `dp_…`.
+    pub id: String,
     /// The intent it is about.
     pub payment_intent: Option<String>,
     /// Where it stands.

@@ -16,5 +16,6 @@ mod intents;
 mod ledger;
 mod outages;
 mod provider;
+mod reconcile;
 mod refunds;
 mod webhooks;

@@ -1,0 +1,97 @@
+//! What we have and the provider did not list. Ours may be older than what was listed, so that each is asked for once
+//! more by its id.
+
+use types::OrderId;
+
+use super::super::refresh::unread;
+use super::walk::payment_of;
+use super::{Run, hash};
+use crate::domain::drift::{Finding, Kind};
+use crate::error::PaymentError;
+use crate::store::fault;
+use crate::store::reconciliations::{self, Expected};
+use crate::stripe::StripeError;
+
+/// Rows that are in memory at a time.
+const CHUNK: i64 = 1_000;
+/// The provider has no such object.
+const GONE: u16 = 404;
+
+impl Run<'_> {
+    pub(super) async fn missing_intents(&mut self) -> Result<(), PaymentError> {
+        let mut after = 0;
+        loop {
+            let mut conn = self
+                .desk
+                .db
+                .acquire()
+                .await
+                .map_err(fault("reach the database"))?;
+            let window = (self.since, self.started);
+            let expected = reconciliations::expected_intents(&mut conn, after, window, CHUNK).await?;
+            drop(conn);
+            let Some(last) = expected.last() else {
+                return Ok(());
+            };
+            after = last.row;
+            for ours in self.unlisted(expected) {
+                match self.desk.stripe.retrieve_intent(&ours.object_id).await {
+                    Ok(intent) => {
+                        let payments = self.ours(std::slice::from_ref(&intent)).await?;
+                        self.intent(&intent, payment_of(&payments, &intent)).await?;
+                    }
+                    Err(error) => self.missing(Kind::Intent, ours, error)?,
+                }
+            }
+        }
+    }
+
+    pub(super) async fn missing_refunds(&mut self) -> Result<(), PaymentError> {
+        let mut after = 0;
+        loop {
+            let mut conn = self
+                .desk
+                .db
+                .acquire()
+                .await
+                .map_err(fault("reach the database"))?;
+            let window = (self.since, self.started);
+            let expected = reconciliations::expected_refunds(&mut conn, after, window, CHUNK).await?;
+            drop(conn);
+            let Some(last) = expected.last() else {
+                return Ok(());
+            };
+            after = last.row;
+            for ours in self.unlisted(expected) {
+                match self.desk.stripe.retrieve_refund(&ours.object_id).await {
+                    Ok(refund) => self.listed_refunds(std::slice::from_ref(&refund)).await?,
+                    Err(error) => self.missing(Kind::Refund, ours, error)?,
+                }
+            }
+        }
+    }
+
+    fn unlisted(&self, expected: Vec<Expected>) -> Vec<Expected> {
+        let mut unlisted = expected;
+        unlisted.retain(|ours| !self.seen.contains(&hash(&ours.object_id)));
+        unlisted
+    }
+
+    fn missing(&mut self, kind: Kind, ours: Expected, error: StripeError) -> Result<(), PaymentError> {
+        match error {
+            StripeError::Refused(declined) if declined.status == GONE => {
+                self.findings.push(Finding {
+                    kind,
+                    object_id: ours.object_id,
+                    order: OrderId::new(ours.order_id).ok(),
+                    what: "the provider has not got it".to_owned(),
+                    minor: ours.amount_minor,
+                    currency: ours.currency,
+                    repaired: false,
+                });
+                Ok(())
+            }
+            error => Err(unread(error)),
+        }
+    }
+}

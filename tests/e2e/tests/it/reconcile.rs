@@ -1,0 +1,1 @@
+//! `souk reconcile`, as an operator uses it after webhooks were lost.
