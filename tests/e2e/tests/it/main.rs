@@ -17,5 +17,6 @@ mod outages;
 mod prove;
 mod race;
 mod readme;
+mod reconcile;
 mod sagas;
 mod up;
