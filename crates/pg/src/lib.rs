@@ -13,6 +13,7 @@ pub mod jobs;
 pub mod migrate;
 pub mod outbox;
 pub mod pool;
+pub mod retention;
 
 pub mod server;
 #[cfg(feature = "testing")]

@@ -10,7 +10,7 @@ use types::Currency;
 use crate::NAME;
 
 /// How long an `Idempotency-Key` is kept.
-pub(crate) const KEYS_KEPT: Duration = Duration::from_secs(24 * 3_600);
+pub(crate) const KEYS_KEPT: Duration = pg::retention::KEYS;
 
 /// What the service needs to know.
 #[derive(Clone, Debug)]

@@ -13,4 +13,5 @@ mod jobs;
 mod migrate;
 mod outbox;
 mod pool;
+mod retention;
 mod server;

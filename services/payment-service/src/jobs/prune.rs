@@ -10,10 +10,8 @@ use crate::AppState;
 use crate::error::PaymentError;
 use crate::store::{fault, reconciliations, webhooks};
 
-/// How long events, in and out, are kept after they were worked off.
+/// How long webhooks are kept after they were worked off.
 const KEEP_EVENTS: Duration = Duration::from_secs(30 * 86_400);
-/// How long requests are remembered.
-const KEEP_REQUESTS: Duration = Duration::from_secs(3 * 86_400);
 /// How long it is known what differed.
 const KEEP_RECONCILIATIONS: Duration = Duration::from_secs(400 * 86_400);
 /// How often to clean up.
@@ -35,11 +33,8 @@ pub async fn run_due(app: &AppState) -> Result<usize, PaymentError> {
     let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
     reconciliations::prune(&mut conn, now - KEEP_RECONCILIATIONS).await?;
     drop(conn);
-    pg::outbox::prune(&app.db, now - KEEP_EVENTS)
+    pg::retention::prune(&app.db, now)
         .await
-        .map_err(fault("forget old events"))?;
-    pg::idempotency::prune(&app.db, now - KEEP_REQUESTS)
-        .await
-        .map_err(fault("forget old requests"))?;
+        .map_err(fault("forget old events and requests"))?;
     Ok(0)
 }

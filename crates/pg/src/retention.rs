@@ -1,0 +1,41 @@
+//! How long what was done is remembered, alike in every service.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use time::OffsetDateTime;
+
+use crate::{idempotency, inbox, outbox};
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// How long requests are remembered by their keys (IDK-1).
+pub const KEYS: Duration = DAY.saturating_mul(3);
+/// How long events are kept that all subscribers have acknowledged; what waits is kept however old it is (EVT-1).
+pub const EVENTS: Duration = DAY.saturating_mul(30);
+/// How long it is remembered which events came: a day longer than their publisher keeps them, so that none that can
+/// still be sent is taken for a new one, and the audit finds all (EVT-3).
+pub const RECEIVED: Duration = DAY.saturating_mul(31);
+
+/// What was forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Requests.
+    pub keys: u64,
+    /// Events out.
+    pub events: u64,
+    /// Events in.
+    pub received: u64,
+}
+
+/// Forgets what nobody will ask for again.
+///
+/// # Errors
+/// The database did not answer.
+pub async fn prune(pool: &PgPool, now: OffsetDateTime) -> Result<Forgotten, sqlx::Error> {
+    Ok(Forgotten {
+        keys: idempotency::prune(pool, now - KEYS).await?,
+        events: outbox::prune(pool, now - EVENTS).await?,
+        received: inbox::prune(pool, now - RECEIVED).await?,
+    })
+}
