@@ -78,6 +78,36 @@ pub async fn sequences(conn: &mut PgConnection) -> Result<Tally, sqlx::Error> {
     .await
 }
 
+/// Jobs, and those that were given up (JOB-1), or that nobody has taken up although they, or the lease of a worker that
+/// is gone, were over before `overdue_before` (JOB-2).
+///
+/// # Errors
+/// The database did not answer.
+#[tracing::instrument(name = "db.audit.jobs", skip_all)]
+pub async fn jobs(conn: &mut PgConnection, overdue_before: OffsetDateTime) -> Result<Tally, sqlx::Error> {
+    sqlx::query_as!(
+        Tally,
+        r#"
+        with judged as (
+            select id, queue, kind, run_at, state,
+                   state = 'dead' or state = 'waiting' and run_at < $1 or state = 'running' and lease_until < $1 as wrong
+              from job
+        )
+        select count(*) as "checked!", count(*) filter (where wrong) as "broken!",
+               coalesce((array_agg(case state
+                                       when 'dead' then format('job %s (%s/%s) is dead', id, queue, kind)
+                                       else format('job %s (%s/%s) is due since %s, and nobody works on it', id, queue,
+                                                   kind, run_at)
+                                   end
+                                   order by id) filter (where wrong))[1:5], '{}') as "first!"
+          from judged
+        "#,
+        overdue_before,
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// Whether every event from before `settled_before` was acknowledged by its subscribers (EVT-1).
 ///
 /// # Errors

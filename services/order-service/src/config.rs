@@ -34,6 +34,8 @@ pub struct Config {
     pub rpc_timeout: Duration,
     /// Unpaid orders that one account may have; 0 for any number.
     pub max_open_orders: u32,
+    /// How often to look for jobs of which nobody in this process knows.
+    pub jobs_poll: Duration,
     /// Where mails go, and whom they are from.
     pub mail: MailSettings,
 }
@@ -77,6 +79,7 @@ impl Config {
             answer_within: settings.seconds("CHECKOUT_ANSWER_SECONDS", 4, 1..=30),
             rpc_timeout: settings.seconds("RPC_TIMEOUT_SECONDS", 3, 1..=30),
             max_open_orders: settings.number("MAX_OPEN_ORDERS", 100, 0..=100_000),
+            jobs_poll: settings.seconds("JOBS_POLL_SECONDS", 1, 1..=60),
             mail: mail(settings),
         }
     }

@@ -26,6 +26,8 @@ pub struct Facts {
     pub histories: Tally,
     /// Sagas, and those that are stuck or left lying.
     pub sagas: Tally,
+    /// Jobs, and those that are dead or left lying.
+    pub jobs: Tally,
     /// Things with events, and those whose events are not numbered without gaps.
     pub sequences: Tally,
     /// Events, and those that a subscriber did not acknowledge.
@@ -46,6 +48,9 @@ pub async fn audit(
         sums: audit::sums(&mut conn).await?,
         histories: audit::histories(&mut conn).await?,
         sagas: audit::sagas(&mut conn, overdue_before).await?,
+        jobs: pg::audit::jobs(&mut conn, overdue_before)
+            .await
+            .map_err(fault("audit jobs"))?,
         sequences: pg::audit::sequences(&mut conn)
             .await
             .map_err(fault("audit the numbers of events"))?,

@@ -86,23 +86,25 @@ impl AppState {
             db: db.clone(),
             clock: Arc::clone(&clock),
         };
+        let orders = Orders::new(Reading { db: db.clone() }, shared.tracker.clone());
+        let sender = Sender {
+            orders: orders.clone(),
+            accounts: Accounts::new(user.clone()),
+            mailer: Mailer::new(config.mail)?,
+        };
+        let queues = queues(&db, shared, config.jobs_poll).with(sender.handler());
         let checkout = Checkout {
             db: db.clone(),
             confirmations: Fold::new(confirmations, shared.tracker.clone()),
             inventory: inventory.clone(),
             payments: payments.clone(),
             clock: Arc::clone(&clock),
+            mails: queues.clone(),
             hold_seconds: u32::try_from(hold_seconds).unwrap_or(u32::MAX),
         };
         let cancellation = Cancellation {
             inventory: inventory.clone(),
             payments: payments.clone(),
-        };
-        let orders = Orders::new(Reading { db: db.clone() }, shared.tracker.clone());
-        let sender = Sender {
-            orders: orders.clone(),
-            accounts: Accounts::new(user.clone()),
-            mailer: Mailer::new(config.mail)?,
         };
         let owner = format!("{NAME}/{}", uuid::Uuid::now_v7());
         let settings = EngineSettings::new(owner, NAME);
@@ -119,7 +121,7 @@ impl AppState {
             checkout,
             cancellation: engine(cancellation, &db, shared, &settings),
             sessions: sessions_at(user.clone()),
-            queues: queues(&db, shared).with(sender.handler()),
+            queues,
             verifier: Verifier::new(keys_from(user, config.jwks_file), Arc::clone(&clock)),
             cursors: CursorKey::new(config.cursor_secret),
             rates: config.rates,
@@ -169,8 +171,9 @@ impl AppState {
         started.map(|_new| ()).map_err(OrderError::Saga)
     }
 
-    /// Tells the sagas' workers that something was committed.
+    /// Tells the workers of sagas and jobs that something was committed.
     pub fn nudge(&self) {
+        self.queues.nudge();
         self.checkout.nudge();
         self.cancellation.nudge();
     }
@@ -193,7 +196,11 @@ fn engine<S: Saga>(saga: S, db: &PgPool, shared: &Shared, settings: &EngineSetti
     Engine::new(saga, db.clone(), clock, tracker, settings.clone())
 }
 
-fn queues(db: &PgPool, shared: &Shared) -> Queues {
+fn queues(db: &PgPool, shared: &Shared, poll: Duration) -> Queues {
     let (clock, tracker) = (Arc::clone(&shared.clock), shared.tracker.clone());
-    Queues::new(db.clone(), clock, tracker, pg::jobs::Settings::new(NAME))
+    let settings = pg::jobs::Settings {
+        poll,
+        ..pg::jobs::Settings::new(NAME)
+    };
+    Queues::new(db.clone(), clock, tracker, settings)
 }

@@ -95,6 +95,7 @@ impl Report {
             ),
             line("PAY-7", "no webhook is given up or left lying", payment.webhooks),
             line("SAG-8", "no saga is stuck or left lying", order.sagas),
+            line("JOB-1", "no job is dead or left lying", order.jobs),
             line(
                 "EVT-1",
                 "events are numbered without gaps",

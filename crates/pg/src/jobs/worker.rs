@@ -17,6 +17,9 @@ use super::lanes::Lane;
 use super::queues::Queues;
 use super::types::{Job, Wanted};
 
+/// How long after a nudge to look: those that come meanwhile are served by one look.
+const SOON: Duration = Duration::from_millis(50);
+
 /// A task that ended: which lane it had, and how long it took unless it was stopped.
 struct Left {
     lane: usize,
@@ -48,6 +51,7 @@ impl Queues {
         let mut running = FuturesUnordered::new();
         let mut fetching = FuturesUnordered::new();
         let mut poll = tokio::time::interval(self.settings.poll);
+        let mut nudged: Option<Instant> = None;
         while !stop.is_cancelled() {
             for (index, lane) in lanes.iter_mut().enumerate() {
                 while let Some(job) = lane.start() {
@@ -68,7 +72,11 @@ impl Queues {
                 () = stop.cancelled() => {}
                 Some(left) = running.next() => leave(&mut lanes, &left),
                 Some(fetched) = fetching.next() => take_in(&mut lanes, held, fetched),
-                () = self.nudged.notified() => lanes.iter_mut().for_each(Lane::look_again),
+                () = self.nudged.notified(), if nudged.is_none() => nudged = Some(Instant::now() + SOON),
+                () = tokio::time::sleep_until(nudged.unwrap_or_else(Instant::now)), if nudged.is_some() => {
+                    nudged = None;
+                    lanes.iter_mut().for_each(Lane::look_again);
+                }
                 _ = poll.tick() => lanes.iter_mut().for_each(Lane::look_again),
             }
         }

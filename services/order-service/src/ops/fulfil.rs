@@ -76,6 +76,7 @@ pub async fn advance(
     }
     let order = orders::get(&mut tx, id).await?;
     tx.commit().await.map_err(fault("commit the move"))?;
+    app.nudge();
     Ok(order)
 }
 

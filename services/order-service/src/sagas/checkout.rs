@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use pg::fold::Fold;
+use pg::jobs::Queues;
 use saga::{Key, Policy, Progress, Saga, StepError, UndoError};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
@@ -40,6 +41,8 @@ pub struct Checkout {
     pub payments: Payments,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Whose workers send the mails of its moves.
+    pub mails: Queues,
     /// How long stock is held, in seconds: as long as an order may wait for its money, and a little.
     pub hold_seconds: u32,
 }

@@ -1,8 +1,11 @@
 //! What customers are told by mail.
 
-use serde_json::json;
+use std::time::Duration;
 
-use crate::harness::{ALICE, CARLA, LAMP, Orders, cart};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::{ALICE, CARLA, LAMP, Orders, WINDOW, cart};
 
 /// The moves of `order` that its customer was told of.
 async fn told(shop: &Orders, order: i64) -> Vec<String> {
@@ -62,6 +65,56 @@ async fn a_mail_is_enqueued_by_the_transaction_that_moves_the_order() {
         jobs,
         [(format!("order/{order}/confirmed"), "waiting".to_owned(), payload)]
     );
+    shop.settled().await;
+}
+
+// ORD-13: whoever moves an order nudges those who tell of it.
+#[tokio::test]
+async fn a_mail_is_sent_at_once_and_not_at_the_next_look() {
+    let never = Duration::from_secs(3_600);
+    let shop = Orders::start_with(|config| config.jobs_poll = never).await;
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(shop.app.queues.clone().work(stop.clone()));
+    let mut expected = 0;
+    let mut sent = async |what: &str| {
+        expected += 1;
+        let all_sent = async {
+            while shop.mails().len() < expected {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(never / 60, all_sent).await.expect(what);
+    };
+    let order = shop.confirmed().await;
+    sent("confirmed").await;
+    assert!(shop.money.pay(order));
+    shop.deliver_all().await;
+    shop.app.checkout.run_due().await.unwrap();
+    sent("paid").await;
+    for status in ["processing", "shipped"] {
+        assert_eq!(shop.move_to(CARLA, order, status).await.status, 200);
+    }
+    sent("shipped").await;
+    let other = shop.confirmed().await;
+    sent("confirmed").await;
+    shop.cancel(ALICE, other).await;
+    sent("cancelled").await;
+    let late = shop.confirmed().await;
+    sent("confirmed").await;
+    shop.clock.advance(WINDOW);
+    shop.app.checkout.run_due().await.unwrap();
+    assert_eq!(shop.status(late).await, "cancelled");
+    sent("expired").await;
+    let lost = shop.confirmed().await;
+    sent("confirmed").await;
+    shop.stock.lose(lost);
+    assert!(shop.money.pay(lost));
+    shop.deliver_all().await;
+    shop.app.checkout.run_due().await.unwrap();
+    assert_eq!(shop.status(lost).await, "cancelled");
+    sent("lost").await;
+    stop.cancel();
+    worker.await.unwrap();
     shop.settled().await;
 }
 

@@ -142,7 +142,7 @@ async fn an_extension_against_the_sweeper_holds_or_is_refused() {
         for n in lasting {
             shop.release(first + n).await.unwrap();
         }
-        let _ = shop.release(first + 50).await;
+        assert_eq!(shop.release(first + 50).await, Ok(()), "held or never");
         assert_eq!(shop.shelf(mug).await, (20, 0));
         shop.check_books().await;
     }

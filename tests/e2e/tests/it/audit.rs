@@ -66,6 +66,13 @@ async fn stopped() -> Stopped {
     shop.until_status(&customer, refunded, "refunded").await;
     shop.check_books().await;
     shop.stop().await;
+    // What is done goes, so there is one that is not due for long.
+    run(
+        &shop.databases.order.pool,
+        "insert into job (queue, kind, payload, priority, run_at, max_attempts, trace, created_at)
+         values ('mail', 'order-mail', '{}', 1, now() + interval '1 year', 3, '', now())",
+    )
+    .await;
     let books = Books {
         user: shop.databases.user.pool.clone(),
         product: shop.databases.product.pool.clone(),
@@ -223,6 +230,33 @@ fn tamperings(s: &Stopped) -> Vec<Tampering> {
         "no saga is stuck or left lying",
         format!("the checkout of order {confirmed} is due"),
     );
+    // JOB-1
+    add(
+        order,
+        set(
+            "job",
+            ("state = 'dead', ended_at = now()", "true"),
+            ("state = 'waiting', ended_at = null", "true"),
+        ),
+        "no job is dead or left lying",
+        "(mail/order-mail) is dead".to_owned(),
+    );
+    for (state, lease) in [("waiting", "null"), ("running", "now() - interval '1 hour'")] {
+        let begun = format!("state = '{state}', lease_until = {lease}, run_at = run_at - interval '2 years'");
+        add(
+            order,
+            set(
+                "job",
+                (&begun, "true"),
+                (
+                    "state = 'waiting', lease_until = null, run_at = run_at + interval '2 years'",
+                    "true",
+                ),
+            ),
+            "no job is dead or left lying",
+            "and nobody works on it".to_owned(),
+        );
+    }
     // PAY-14
     for (id, changed, state) in [
         (confirmed, "+", "confirmed"),

@@ -72,6 +72,7 @@ async fn confirm(saga: &Checkout, s: &CheckoutState) -> Result<bool, OrderError>
         context: context::current(),
     };
     if saga.confirmations.ask(change).await? {
+        saga.mails.nudge();
         return Ok(true);
     }
     let mut conn = saga.db.acquire().await.map_err(fault("reach the database"))?;

@@ -30,6 +30,7 @@ async fn mark(saga: &Checkout, s: &CheckoutState) -> Result<Status, OrderError> 
             advance(&mut tx, s.order_id, step, Actor::System, Some("refunded"), now).await?;
         }
         tx.commit().await.map_err(fault("commit the payment"))?;
+        saga.mails.nudge();
         return Ok(Status::Paid);
     }
     Ok(orders::get(&mut tx, s.order_id).await?.status)

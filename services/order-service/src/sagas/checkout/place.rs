@@ -34,5 +34,7 @@ async fn cancel(saga: &Checkout, s: &CheckoutState) -> Result<(), OrderError> {
         )
         .await?;
     }
-    tx.commit().await.map_err(fault("commit the cancellation"))
+    tx.commit().await.map_err(fault("commit the cancellation"))?;
+    saga.mails.nudge();
+    Ok(())
 }

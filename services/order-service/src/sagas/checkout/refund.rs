@@ -39,5 +39,7 @@ async fn cancel(saga: &Checkout, s: &CheckoutState) -> Result<(), OrderError> {
         let step = (order.status, Status::Cancelled);
         advance(&mut tx, s.order_id, step, Actor::System, Some("stock-lost"), now).await?;
     }
-    tx.commit().await.map_err(fault("commit the cancellation"))
+    tx.commit().await.map_err(fault("commit the cancellation"))?;
+    saga.mails.nudge();
+    Ok(())
 }

@@ -43,6 +43,7 @@ pub(super) fn config(url: &str, mails: &Path, identity_secrets: Vec<Secret>) -> 
         answer_within: Duration::from_secs(60),
         rpc_timeout: Duration::from_secs(30),
         max_open_orders: 1_000,
+        jobs_poll: Duration::from_secs(1),
         mail: MailSettings::folder(mails.to_owned()),
     }
 }
