@@ -52,6 +52,8 @@ impl IntoResponseParts for Links {
 
 #[cfg(test)]
 mod tests {
+    use wire::list::Total;
+
     use super::*;
 
     fn links(query: &str, pagination: &Pagination) -> String {
@@ -62,7 +64,7 @@ mod tests {
     fn page(number: i64, limit: i64, total: i64, cursor: Option<&str>) -> Pagination {
         Pagination::numbered(
             Page::new(number, limit).unwrap(),
-            total,
+            Total::Exact(total),
             cursor.map(str::to_owned),
         )
     }

@@ -27,6 +27,8 @@ pub struct ListQuery {
     limit: Option<String>,
     /// `nextCursor` of the page before; instead of `page`.
     cursor: Option<String>,
+    /// `exact`: all orders are counted, also beyond 10,000.
+    count: Option<String>,
     /// In this status only.
     status: Option<String>,
     /// `seller`: orders that hold own products. `admin`: all orders. Without it: the caller's own purchases.
@@ -72,7 +74,11 @@ pub async fn list_orders(
     let last = orders.last().map(|o| o.id).filter(|_| more);
     let next_cursor = last.map(|id| app.cursors.encode(&list, &id));
     let pagination = match page {
-        Some(page) => Pagination::numbered(page, list::count(&mut conn, filter).await?, next_cursor),
+        Some(page) => Pagination::numbered(
+            page,
+            list::count(&mut conn, filter, query.count.is_some()).await?,
+            next_cursor,
+        ),
         None => Pagination::by_cursor(limit, next_cursor),
     };
     let links = Links::of(asked.as_deref(), &pagination);
@@ -137,6 +143,9 @@ fn start(query: &ListQuery) -> Result<Start, Problem> {
         i64::from(Page::DEFAULT_LIMIT),
     );
     let page = number("/query/page", query.page.as_deref(), 1);
+    if query.count.as_deref().is_some_and(|word| word != "exact") {
+        checks.refuse("/query/count", "is exact, or left out");
+    }
     checks.finish()?;
     let (limit, page) = (limit.unwrap_or_default(), page.unwrap_or_default());
     match &query.cursor {

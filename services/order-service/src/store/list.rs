@@ -2,6 +2,7 @@
 
 use sqlx::PgConnection;
 use types::{OrderId, UserId};
+use wire::list::{COUNTED, Total};
 
 use super::fault;
 use super::orders::lines_of;
@@ -70,23 +71,31 @@ pub async fn list(
         .collect()
 }
 
-/// How many orders there are.
+/// How many orders there are; all are counted only if that is wished for, which costs as much as there are (PAG-4).
 #[tracing::instrument(name = "db.orders.count", skip_all)]
-pub async fn count(conn: &mut PgConnection, filter: Filter) -> Result<i64, OrderError> {
-    sqlx::query_scalar!(
+pub async fn count(conn: &mut PgConnection, filter: Filter, all: bool) -> Result<Total, OrderError> {
+    let found = sqlx::query_scalar!(
         r#"
         select count(*) as "count!"
-          from orders o
-         where ($1::bigint is null or user_id = $1)
-           and ($2::bigint is null
-                or exists (select from order_lines l where l.order_id = o.id and l.seller_id = $2))
-           and ($3::text is null or status = $3)
+          from (select
+                  from orders o
+                 where ($1::bigint is null or user_id = $1)
+                   and ($2::bigint is null
+                        or exists (select from order_lines l where l.order_id = o.id and l.seller_id = $2))
+                   and ($3::text is null or status = $3)
+                 limit $4) counted
         "#,
         filter.buyer.map(UserId::get),
         filter.seller.map(UserId::get),
         filter.status.map(Status::name),
+        (!all).then_some(COUNTED),
     )
     .fetch_one(conn)
     .await
-    .map_err(fault("count orders"))
+    .map_err(fault("count orders"))?;
+    Ok(if all {
+        Total::Exact(found)
+    } else {
+        Total::up_to_counted(found)
+    })
 }

@@ -11,6 +11,7 @@ mod harness;
 
 mod carts;
 mod crossing;
+mod deep;
 mod jobs;
 mod keys;
 mod late_money;

@@ -29,6 +29,8 @@ pub(super) struct ListQuery {
     limit: Option<String>,
     /// `nextCursor` of the page before; goes as deep as one likes.
     cursor: Option<String>,
+    /// `exact`: all products are counted, also beyond 10,000.
+    count: Option<String>,
     /// Words in name, SKU, tags and description; `"…"`, `or` and `-` work, the last word may be unfinished.
     search: Option<String>,
     /// A category's id or slug; those below it count too.
@@ -92,7 +94,11 @@ pub(super) async fn list_products(
         .map(|(_, position)| app.cursors.encode(&name, position));
     let pagination = match after {
         Some(_) => Pagination::by_cursor(limit, next),
-        None => Pagination::numbered(page, list::count(&mut conn, &filter).await?, next),
+        None => Pagination::numbered(
+            page,
+            list::count(&mut conn, &filter, sent(&query.count).is_some()).await?,
+            next,
+        ),
     };
     drop(conn);
     let products = rows
@@ -134,6 +140,9 @@ fn checked(query: &ListQuery, currency: Currency) -> Result<(Filter, Page), Prob
     let featured = flag(&mut checks, "/query/featured", &query.featured);
     let in_stock = flag(&mut checks, "/query/inStock", &query.in_stock);
     let sort = sort(&mut checks, query.sort_by.as_deref(), search.is_some());
+    if sent(&query.count).is_some_and(|word| word != "exact") {
+        checks.refuse("/query/count", "exact, or nothing");
+    }
     let mut number = |pointer: &str, text: &Option<String>, default: i64| match sent(text) {
         None => default,
         Some(text) => checks

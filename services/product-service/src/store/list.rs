@@ -2,13 +2,12 @@
 
 use sqlx::{FromRow as _, PgConnection, Postgres, QueryBuilder, Row as _};
 
+use wire::list::{COUNTED, Total};
+
 use super::fault;
 use super::row::ProductRow;
 use crate::domain::{CategoryKey, Filter, Position, Product, Search, Sort, SortKey};
 use crate::error::ProductError;
-
-/// Totals are exact up to here; beyond, this is what they are at least (PAG-4).
-pub const COUNTED: i64 = 10_000;
 
 /// At most `limit` products, after `after` or after skipping `offset`, each with its place in the order.
 #[tracing::instrument(name = "db.products.list", skip_all)]
@@ -63,17 +62,25 @@ pub async fn list(
         .collect()
 }
 
-/// How many products there are, up to [`COUNTED`].
+/// How many products there are; all are counted only if that is wished for, which costs as much as there are (PAG-4).
 #[tracing::instrument(name = "db.products.count", skip_all)]
-pub async fn count(conn: &mut PgConnection, filter: &Filter) -> Result<i64, ProductError> {
+pub async fn count(conn: &mut PgConnection, filter: &Filter, all: bool) -> Result<Total, ProductError> {
     let mut query = QueryBuilder::new("select count(*) from (select 1");
     push_conditions(&mut query, filter);
-    query.push(" limit ").push_bind(COUNTED).push(") counted");
     query
+        .push(" limit ")
+        .push_bind((!all).then_some(COUNTED))
+        .push(") counted");
+    let found = query
         .build_query_scalar()
         .fetch_one(conn)
         .await
-        .map_err(fault("count products"))
+        .map_err(fault("count products"))?;
+    Ok(if all {
+        Total::Exact(found)
+    } else {
+        Total::up_to_counted(found)
+    })
 }
 
 fn push_conditions(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
