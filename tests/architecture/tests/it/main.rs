@@ -14,6 +14,7 @@ mod layers;
 mod metrics;
 mod packages;
 mod problems;
+mod requirements;
 mod sources;
 
 /// Fails with one line for each thing that is wrong.
