@@ -108,6 +108,30 @@ pub(crate) async fn find(
     }
 }
 
+/// Why the saga of a subject turned back, if it has.
+///
+/// # Errors
+/// The database did not answer, or the row holds a reason that this program does not know.
+pub async fn reason(
+    conn: &mut PgConnection,
+    name: &'static str,
+    subject_id: i64,
+) -> Result<Option<Reason>, SagaError> {
+    let reason = sqlx::query_scalar!(
+        "select reason from saga where name = $1 and subject_id = $2",
+        name,
+        subject_id,
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(SagaError::store("read why a saga turned back"))?;
+    reason
+        .flatten()
+        .map(serde_json::from_value)
+        .transpose()
+        .map_err(|source| SagaError::State { name, source })
+}
+
 /// One saga with its log, if there is one.
 ///
 /// # Errors

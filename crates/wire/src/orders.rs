@@ -95,7 +95,7 @@ pub struct Order {
     pub tracking_number: Option<String>,
     /// Who carries it.
     pub carrier: Option<String>,
-    /// Why it was cancelled, in a word.
+    /// Why it was cancelled: a word such as `insufficient-stock` or `expired` where the shop did, else what the person said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_reason: Option<String>,
     /// How to pay; the secret is shown to its owner when the order is placed.

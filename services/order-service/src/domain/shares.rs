@@ -62,9 +62,9 @@ impl Totals {
 mod tests {
     use types::{Currency, Quantity, Rounding};
 
-    use super::super::pricing::tests::{line, rates, usd};
-    use super::super::pricing::{PricedLine, Rates};
     use super::*;
+    use crate::domain::pricing::tests::{line, rates, usd};
+    use crate::domain::pricing::{PricedLine, Rates};
 
     // MON-3, MON-4
     #[test]

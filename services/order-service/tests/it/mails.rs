@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::harness::{ALICE, CARLA, LAMP, Orders, WINDOW, cart};
 
@@ -74,7 +75,7 @@ async fn a_mail_is_sent_at_once_and_not_at_the_next_look() {
     let never = Duration::from_secs(3_600);
     let shop = Orders::start_with(|config| config.jobs_poll = never).await;
     let stop = CancellationToken::new();
-    let worker = tokio::spawn(shop.app.queues.clone().work(stop.clone()));
+    let worker = TaskTracker::new().spawn(shop.app.queues.clone().work(stop.clone()));
     let mut expected = 0;
     let mut sent = async |what: &str| {
         expected += 1;

@@ -83,6 +83,7 @@ async fn an_order_without_stock_is_refused_and_kept_as_cancelled() {
     assert_eq!(answer.body["lines"][0]["left"], 3);
     let order = answer.order();
     assert_eq!(shop.history(order).await, ["pending", "cancelled"]);
+    assert_eq!(shop.order(order).await["cancelReason"], "insufficient-stock");
     assert_eq!((shop.stock.available(MUG), shop.stock.available(LAMP)), (100, 3));
     assert_eq!(shop.money.state(order), "none");
     shop.settled().await;
@@ -105,6 +106,9 @@ async fn a_refused_intent_gives_the_stock_back() {
     assert_eq!(shop.stock.changes(order), ["held", "released"]);
     assert_eq!(shop.stock.available(LAMP), 3);
     assert_eq!(shop.history(order).await, ["pending", "cancelled"]);
+    assert_eq!(shop.order(order).await["cancelReason"], "provider-error");
+    let history = shop.get(ALICE, &format!("/orders/{order}/history")).await;
+    assert_eq!(history.body[1]["note"], "provider-error");
     shop.settled().await;
 }
 

@@ -240,6 +240,7 @@ pub async fn abandoning_before_the_money_cancels_the_order(shop: &Shop) {
         .until_status(&waiting.customer, waiting.order, "cancelled")
         .await;
     assert_eq!(order["paymentStatus"].as_str(), Some("cancelled"));
+    assert_eq!(order["cancelReason"], "abandoned");
     assert_eq!(shop.available(waiting.product).await, 3);
     drop(
         intervene(&admin, id, "abandon")

@@ -129,6 +129,11 @@ async fn a_step_that_stays_in_doubt_is_undone_and_stays_undone() {
             ["pending", "cancelled"],
             "{call} {fault:?}"
         );
+        assert_eq!(
+            shop.order(order).await["cancelReason"],
+            "no-answer",
+            "{call} {fault:?}"
+        );
         assert_ne!(shop.money.state(order), "open", "{call} {fault:?}");
         assert_eq!(shop.stock.available(MUG), 100, "{call} {fault:?}");
         assert!(!shop.money.pay(order));
