@@ -46,7 +46,9 @@ need_curl() {
 }
 
 need_python() {
-  python3 -m pip --version >/dev/null 2>&1 && python3 -m venv --help >/dev/null 2>&1 || apt_install python3-pip python3-venv
+  if ! python3 -m pip --version >/dev/null 2>&1 || ! python3 -m venv --help >/dev/null 2>&1; then
+    apt_install python3-pip python3-venv
+  fi
 }
 
 # The servers' and exporters' binaries only: policy-rc.d, where a container has it, keeps apt from starting them.

@@ -21,6 +21,9 @@ step() {
   fi
 }
 
+step "workflows, scripts, YAML" scripts/lint-files.sh
+step "images and stack" scripts/check-stack.sh
+step "dependencies" scripts/deny.sh
 step "format" cargo fmt --all -- --check
 step "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
 # Some tests start the shop as its own processes.
@@ -30,11 +33,14 @@ step "tests" cargo test --workspace --locked --no-fail-fast
 step "stripe's client" scripts/sandbox-client.sh
 step "stripe's shapes" scripts/sandbox-shapes.sh
 step "another provider" scripts/provider.sh
+step "load tests" scripts/k6-check.sh
+step "kubernetes" scripts/k8s-check.sh
+step "monitoring" scripts/monitoring-test.sh
 
 passed=$(grep -Eo '^test result: .* [0-9]+ passed' "$log" | grep -Eo '[0-9]+ passed' | awk '{n += $1} END {print n + 0}')
 failed=$(grep -Eo '[0-9]+ failed;' "$log" | awk '{n += $1} END {print n + 0}')
 # The steps that run in other languages print a line of their own.
-others=$(grep -Eo '^(newman|sandbox-[a-z]+): [0-9]+ passed, [0-9]+ failed' "$log" || true)
+others=$(grep -Eo '^(newman|sandbox-[a-z]+|k6|monitoring): [0-9]+ passed, [0-9]+ failed' "$log" || true)
 passed=$((passed + $(echo "$others" | awk '{n += $2} END {print n + 0}')))
 failed=$((failed + $(echo "$others" | awk '{n += $4} END {print n + 0}')))
 [ "$failed_steps" -eq 0 ] || [ "$failed" -gt 0 ] || failed=$failed_steps

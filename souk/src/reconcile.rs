@@ -35,7 +35,7 @@ pub struct ReconcileArgs {
 
 /// `souk reconcile`.
 pub async fn run(args: ReconcileArgs) -> ExitCode {
-    telemetry::init("off");
+    telemetry::init_logs("off");
     match compare(args).await {
         Ok(report) => {
             table(&report).into_iter().for_each(term::line);

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 const MOST: usize = 128;
 
 /// Work that can be done for many at once.
-pub trait Together: Send + Sync + 'static {
+pub trait Together: Sized + Send + Sync + 'static {
     /// What it is called in metrics.
     const NAME: &'static str;
     /// What is asked for.
@@ -31,7 +31,7 @@ pub trait Together: Send + Sync + 'static {
     fn together(
         &self,
         asks: &[Self::Ask],
-    ) -> impl Future<Output = Result<Vec<Result<Self::Answer, Self::Error>>, Self::Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<Reply<Self>>, Self::Error>> + Send;
 
     /// The error of an ask that got no answer: the work panicked.
     fn unanswered() -> Self::Error;

@@ -7,8 +7,8 @@
     reason = "a test fails by panicking, also in what its tests share"
 )]
 
-mod documents;
 mod alerts;
+mod documents;
 mod files;
 mod layers;
 mod metrics;
