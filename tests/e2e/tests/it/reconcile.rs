@@ -12,7 +12,7 @@ const NOWHERE: &str = "http://127.0.0.1:9/";
 async fn at_stripe(stripe: &Api, path: &str, form: &str) -> Answer {
     let kind = Some("application/x-www-form-urlencoded");
     let sent = stripe.try_send(Method::POST, path, kind, form.to_owned()).await;
-    sent.unwrap()
+    sent.expect("the stand-in for Stripe answers")
 }
 
 /// The same as [`souk`], beside the shop that this very process is.
