@@ -26,7 +26,8 @@ impl Unread {
         self.0.store(unread, Ordering::Relaxed);
     }
 
-    fn get(&self) -> bool {
+    /// Whether it may.
+    pub(crate) fn get(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

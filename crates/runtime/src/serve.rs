@@ -118,6 +118,15 @@ fn service(
         let version = request.version();
         let mut request = request.map(|body| Body::new(Watched::new(body, version, unread.clone())));
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request)
+        let (answer, unread) = (router.clone().oneshot(request), unread.clone());
+        async move {
+            let mut answer = answer.await?;
+            // What the client still sends is nobody's: it is told, so that it does not ask again on this connection.
+            if version != http::Version::HTTP_2 && unread.get() {
+                let close = http::HeaderValue::from_static("close");
+                answer.headers_mut().insert(http::header::CONNECTION, close);
+            }
+            Ok(answer)
+        }
     })
 }

@@ -84,7 +84,10 @@ async fn apply(
         return facts::note(conn, e.order_id, "failed", 0, "", "failed", now).await;
     }
     if let Some(e) = event.read::<PaymentCancelled>() {
-        return facts::note(conn, e.order_id, "cancelled", 0, "", "cancelled", now).await;
+        facts::note(conn, e.order_id, "cancelled", 0, "", "cancelled", now).await?;
+        // An order that waits for this payment waits in vain.
+        let woken = app.checkout.wake(conn, e.order_id.get()).await;
+        return woken.map(|_open| ()).map_err(OrderError::Saga);
     }
     if let Some(e) = event.read::<PaymentRefunded>() {
         let whole = e.refunded_minor >= e.captured_minor;

@@ -82,6 +82,21 @@ fn describe() {
         Unit::Count,
         "Payments that were found changed at the provider by reading, without an event that told us."
     );
+    describe_counter!(
+        "reconciliation_drift_total",
+        Unit::Count,
+        "Objects that the provider's books and ours had otherwise, by scope and outcome: repaired or unexplained."
+    );
+    describe_counter!(
+        "reconciliation_drift_minor_total",
+        Unit::Count,
+        "The money in what differed, in minor units of its currency, by scope and outcome."
+    );
+    describe_gauge!(
+        "reconciliation_unexplained",
+        Unit::Count,
+        "What the latest reconciliation of a scope could not explain; a person has to look."
+    );
     describe_gauge!(
         "payments_mismatched",
         Unit::Count,

@@ -19,4 +19,5 @@ mod race;
 mod readme;
 mod reconcile;
 mod sagas;
+mod tamperings;
 mod up;

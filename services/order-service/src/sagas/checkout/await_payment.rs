@@ -23,6 +23,8 @@ pub(super) async fn run(saga: &Checkout, s: &CheckoutState) -> Result<Progress, 
     match look(saga, s).await.map_err(unknown)? {
         Look::Paid => return Ok(Progress::Done),
         Look::Cancelled => return Err(refused("cancelled", "the order was cancelled")),
+        // Nobody can pay it any more, whoever did that at the provider.
+        Look::Withdrawn => return Err(refused("payment-cancelled", "its payment was cancelled")),
         Look::SentBack => return Err(refused("refunded", "what was paid was sent back")),
         // Another amount than the order's: it neither pays nor expires until a person has decided (PAY-14).
         Look::Mismatched => {
@@ -55,6 +57,8 @@ enum Look {
     Paid,
     /// The order was cancelled, and nothing had come.
     Cancelled,
+    /// Its payment was cancelled at the provider.
+    Withdrawn,
     /// A wrong amount came, and went back.
     SentBack,
     /// A wrong amount came.
@@ -69,6 +73,7 @@ async fn look(saga: &Checkout, s: &CheckoutState) -> Result<Look, OrderError> {
     Ok(match (order.status, order.payment_status.as_str()) {
         _ if order.paid => Look::Paid,
         (Status::Cancelled, _) => Look::Cancelled,
+        (_, "cancelled") => Look::Withdrawn,
         (_, "refunded") => Look::SentBack,
         (_, "mismatch" | "partially_refunded") => Look::Mismatched,
         _ => Look::Waiting,
