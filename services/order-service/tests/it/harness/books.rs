@@ -84,7 +84,10 @@ impl Orders {
     /// The mails that were sent, by their Message-IDs and in order of these: each with its text.
     pub fn mails(&self) -> BTreeMap<String, String> {
         let files = std::fs::read_dir(&self.mails).into_iter().flatten();
-        let texts = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+        let paths = files.map(|file| file.unwrap().path());
+        // Beside them are those that are being written, under other names.
+        let mails = paths.filter(|path| path.extension().is_some_and(|e| e == "eml"));
+        let texts = mails.map(|path| std::fs::read_to_string(path).unwrap());
         texts
             .map(|text| {
                 let id = text.lines().find_map(|line| line.strip_prefix("Message-ID: "));
