@@ -326,6 +326,23 @@ async fn the_client_meets_what_it_relies_on_at_each_provider() {
             "it takes no reason"
         );
     }
+    if provider.knows() {
+        // Where reconciling looks: newest first, in a window, one page after another.
+        let since = Some(now - time::Duration::minutes(5));
+        let intents = stripe.list_intents(since, None).await.unwrap().data;
+        let place = |id: &str| intents.iter().position(|i| i.id == id).unwrap();
+        assert!(place(&open.id) < place(&paid.id));
+        let rest = stripe.list_intents(since, Some(&open.id)).await.unwrap().data;
+        assert!(rest.iter().all(|i| i.id != open.id) && rest.iter().any(|i| i.id == paid.id));
+        let refunds = stripe.list_refunds(since, None).await.unwrap().data;
+        assert!(refunds.iter().any(|r| r.id == given.id));
+        let disputes = stripe.list_disputes(since, None).await.unwrap().data;
+        assert!(
+            disputes
+                .iter()
+                .all(|d| d.payment_intent.as_deref() != Some(&paid.id))
+        );
+    }
     if let Some(running) = provider.running.take() {
         running.stop(Duration::ZERO).await;
     }
