@@ -59,7 +59,7 @@ images_are_built() {
     if [ $((size - base)) -le 40000000 ]; then ok "$shown"; else bad "$shown"; fi
   done
   check "an image without a name is not built" eval "! docker build -q -f infrastructure/docker/Dockerfile --build-arg PROFILE=$(sed -n 's/^PROFILE=//p' "$work/env") ."
-  saw "labels: $(docker image inspect --format '{{json .Config.Labels}}' souk/order-service:0.1.0 | tr -d '{}"')"
+  saw "labels: $(docker image inspect --format '{{json .Config.Labels}}' souk/order-service:0.1.0 | tr -d '{}"' | sed 's/com.docker[^,]*,//g; s/,org/, org/g')"
 }
 
 jobs_have_ended() {
@@ -177,13 +177,14 @@ the_books_agree() {
   sed 's/^/     /' "$work/out"
 }
 
-# A changed file, the script that takes it over, and the service started anew.
+# A changed file, the script that takes it over, and everything started anew: what is mounted is looked at then.
 passwords_change() {
   local own=$work/own
   cp -r infrastructure/secrets/demo "$own"
   sed -i 's/souk-demo-user/another-one/' "$own/user_database_url"
   sed -i "s|^SECRETS_DIR=.*|SECRETS_DIR=$own|" "$work/env"
-  check "the databases take a new password over" eval '"${compose[@]}" up --detach --wait --force-recreate postgres && "${compose[@]}" exec -T postgres /docker-entrypoint-initdb.d/databases.sh'
-  check "user-service works with it" "${compose[@]}" up --detach --wait --force-recreate user-service
+  check "PostgreSQL takes a new password over" eval '"${compose[@]}" up --detach --wait --force-recreate postgres &&
+    "${compose[@]}" exec -T postgres /docker-entrypoint-initdb.d/databases.sh'
+  check "the stack is up with it" "${compose[@]}" up --detach --wait --wait-timeout 300 --force-recreate
   check "the buyer signs in" json "$api/auth/login" -d '{"email": "buyer@example.com", "password": "a long enough one"}'
 }

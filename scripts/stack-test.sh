@@ -57,6 +57,10 @@ debug=("${compose[@]}" -f infrastructure/docker-compose.debug.yml)
 chmod -R a+rX infrastructure/postgres infrastructure/redis infrastructure/minio infrastructure/secrets/demo
 
 title "Images"
+case $STACK_BUILD in
+  image) saw "compiled inside the engine" ;;
+  *) saw "their programs were compiled before, outside this engine" ;;
+esac
 images_are_built
 title "Up"
 timed "the stack is up and healthy" "${compose[@]}" up --detach --wait --wait-timeout 300
