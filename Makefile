@@ -1,17 +1,20 @@
 # The index of what can be done here; each target is one script or one cargo command.
 .DEFAULT_GOAL := help
-.PHONY: help up test prove migrate bench sql fmt lint k8s-check load-check lint-files deny coverage
+.PHONY: help up test verify prove migrate bench monitoring-test stack-test sql fmt lint k8s-check load-check lint-files deny coverage
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-.PHONY: help up test prove migrate bench monitoring-test sql fmt lint
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 up: ## start the whole shop; ARGS="..." is handed on
 	scripts/up.sh $(ARGS)
 
 test: ## format, lints and every test, from a fresh clone
 	scripts/test.sh
+
+verify: test stack-test ## make test, and what takes longer: the containers in a Docker engine
+
+stack-test: ## bring the Compose stack up in a real Docker engine, buy something, take parts of it away
+	scripts/stack-test.sh $(ARGS)
 
 prove: ## kill and disturb a shop while it sells, and check its books; ARGS="--orders 1000 --kills 100 --seed 1"
 	scripts/prove.sh $(ARGS)

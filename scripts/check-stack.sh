@@ -10,7 +10,7 @@ if [ "$(uname -sm)" != "Linux x86_64" ]; then
 fi
 need_stack_tools
 
-for overlay in "" docker-compose.debug.yml; do
+for overlay in "" docker-compose.debug.yml docker-compose.monitoring.yml; do
   "$tools/docker-compose" --env-file infrastructure/.env.example -f infrastructure/docker-compose.yml \
     ${overlay:+-f "infrastructure/$overlay"} config -q
 done
@@ -33,4 +33,11 @@ if published != ["api-gateway"]:
     print("check-stack.sh: published are", published, "and not the gateway alone")
 sys.exit(bool(missing or soft or published != ["api-gateway"]))
 '
+# A folder of one's own holds what the demo's does, and nothing of the demo's.
+own=$(mktemp -d)
+trap 'rm -rf "$own"' EXIT
+scripts/secrets.sh "$own" >/dev/null
+diff <(ls infrastructure/secrets/demo) <(ls "$own") || { echo "check-stack.sh: scripts/secrets.sh makes others than the demo has"; exit 1; }
+! grep -r souk-demo "$own" || { echo "check-stack.sh: scripts/secrets.sh gives out the demo's"; exit 1; }
+
 echo "check-stack.sh: Compose files, Dockerfiles and scripts are in order"

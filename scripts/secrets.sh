@@ -22,13 +22,20 @@ for service in user product order payment; do
   put "${service}_database_url" "postgres://${service}_service:$(random)@postgres:5432/${service}_service"
 done
 put redis_url "redis://:$(random)@redis:6379/0"
+# The exporter of docker-compose.monitoring.yml signs in with the same.
+put redis_exporter_passwords "{\"redis://redis:6379\": \"$(sed 's|.*:\([^@]*\)@.*|\1|' "$folder/redis_url")\"}"
 put minio_root_password "$(random)"
 put s3_access_key "souk-$(random | cut -c1-12)"
 put s3_secret_key "$(random | cut -c1-40)"
 put service_identity_secrets "$(random)"
 put key_encryption_secret "$(random)"
 put cursor_secret "$(random)"
+put monitor_database_password "$(random)"
+put grafana_password "$(random)"
 put stripe_secret_key "${STRIPE_SECRET_KEY:-sk_test_$(random)}"
 put stripe_webhook_secrets "${STRIPE_WEBHOOK_SECRETS:-whsec_$(random)}"
 put mail_url "${MAIL_URL:-file:/var/lib/souk/mail}"
+# What your pager and your mail server know Alertmanager by; replace what is made up.
+put alert_webhook_token "${ALERT_WEBHOOK_TOKEN:-$(random)}"
+put alert_smtp_password "${ALERT_SMTP_PASSWORD:-$(random)}"
 echo "$made secrets made in $folder"
