@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures which lines the tests run: a table by crate to standard output, the lines themselves to target/coverage/html.
-# Needs rustup's component `llvm-tools`. Arguments go to `cargo llvm-cov`, such as `-p types`.
+# Arguments go to `cargo test`, such as `-p types`; without any, it is all tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/need.sh
@@ -8,15 +8,19 @@ cd "$(dirname "$0")/.."
 need_cargo
 need_postgres
 tools coverage
+ls "$(rustc --print sysroot)"/lib/rustlib/*/bin/llvm-cov >/dev/null 2>&1 || rustup component add llvm-tools >&2
 export SQLX_OFFLINE=true
 unset DATABASE_URL || true
-[ $# -gt 0 ] || set -- --workspace
+whole=
+[ $# -gt 0 ] || { whole=yes && set -- --workspace; }
 mkdir -p target/coverage
+# A folder of its own: what is built to be measured would take the place of everything else.
+export CARGO_TARGET_DIR=$PWD/target/llvm-cov-target
 # Some tests start the shop as its own processes: those count too, and must be there first.
 # shellcheck disable=SC1090 # it is made here
-. <(cargo llvm-cov show-env --export-prefix)
+. <(cargo llvm-cov show-env --sh)
 cargo llvm-cov clean --workspace >&2
-cargo build --workspace --bins --locked >&2
+[ -z "$whole" ] || cargo build --workspace --bins --locked >&2
 cargo test --locked --no-fail-fast "$@" >&2
 cargo llvm-cov report --html --output-dir target/coverage >&2
 cargo llvm-cov report --json --summary-only --output-path target/coverage/summary.json >&2
