@@ -25,4 +25,5 @@ pub use neighbour::{CallError, Neighbour, RpcNeighbour};
 pub use runner::{Bindings, RunError, Running, Served, run_until, shutdown_signal};
 pub use serve::{Limits, serve};
 pub use standalone::{Ports, StartError, standalone};
+pub use strict::BadHead;
 pub use types::{Clock, SystemClock, TestClock};

@@ -22,7 +22,7 @@ const AT_MOST: Duration = Duration::from_secs(2);
 pub(crate) struct Unread(Arc<AtomicBool>);
 
 impl Unread {
-    fn set(&self, unread: bool) {
+    pub(crate) fn set(&self, unread: bool) {
         self.0.store(unread, Ordering::Relaxed);
     }
 

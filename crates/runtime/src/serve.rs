@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::linger::{Linger, Unread, Watched};
-use crate::strict::Strict;
+use crate::strict::{BadHead, Strict};
 
 /// What a connection may take.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +116,13 @@ fn service(
 + Send {
     hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
         let version = request.version();
+        let bad = BadHead::behind(request.method());
         let mut request = request.map(|body| Body::new(Watched::new(body, version, unread.clone())));
+        if let Some(bad) = bad {
+            request.extensions_mut().insert(bad);
+            // The rest of what was sent is still to come.
+            unread.set(version != http::Version::HTTP_2);
+        }
         request.extensions_mut().insert(ConnectInfo(peer));
         let (answer, unread) = (router.clone().oneshot(request), unread.clone());
         async move {

@@ -1,7 +1,8 @@
 //! Reads HTTP/1.1 as strictly as RFC 9112 allows. hyper forgives what another server on the way may read otherwise
 //! (both `Content-Length` and `Transfer-Encoding`, bare line feeds); where two readers disagree on the end of a
-//! request, one client's bytes become another's request. Such heads are replaced by one that hyper refuses (400)
-//! before it closes the connection.
+//! request, one client's bytes become another's request. Such heads, and those that are too large to be kept, are replaced by a sound one that stands
+//! for them: it comes to the router like any other, which says what was wrong ([`BadHead`]), and nothing behind it is
+//! read. hyper would answer with a status and nothing else.
 
 use std::io;
 use std::pin::Pin;
@@ -10,8 +11,36 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What hyper takes for no method.
-const REFUSED: &[u8] = b"\0\r\n\r\n";
+/// Why a request's head was not read: an extension of the request that came to the router in its place.
+///
+/// A client may send the methods that stand for these itself. It is then told the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadHead {
+    /// Two readers may read it differently (400).
+    Unclear,
+    /// It is larger than what is kept of one (431).
+    TooLarge,
+}
+
+impl BadHead {
+    /// What hyper reads instead.
+    const fn stand_in(self) -> &'static [u8] {
+        match self {
+            Self::Unclear => b"UNCLEAR-HEAD / HTTP/1.1\r\nHost: nobody\r\nConnection: close\r\n\r\n",
+            Self::TooLarge => b"TOO-LARGE-HEAD / HTTP/1.1\r\nHost: nobody\r\nConnection: close\r\n\r\n",
+        }
+    }
+
+    /// What a request with this method stands for.
+    pub(crate) fn behind(method: &http::Method) -> Option<Self> {
+        match method.as_str() {
+            "UNCLEAR-HEAD" => Some(Self::Unclear),
+            "TOO-LARGE-HEAD" => Some(Self::TooLarge),
+            _ => None,
+        }
+    }
+}
+
 const HTTP2: &[u8] = b"PRI * HTTP/2.0";
 const STEP: usize = 8 * 1024;
 
@@ -47,7 +76,7 @@ enum State {
 }
 
 impl<T> Strict<T> {
-    /// Checks `io` if `strict`; a head larger than `largest_head` is left to hyper (431).
+    /// Checks `io` if `strict`; a head may have `largest_head` bytes.
     pub(crate) fn new(io: T, strict: bool, largest_head: usize) -> Self {
         Self {
             io,
@@ -136,7 +165,7 @@ impl<T> Strict<T> {
             return State::Head;
         }
         if self.head.len() > self.largest_head {
-            return self.let_through(State::Open);
+            return self.refuse(BadHead::TooLarge);
         }
         let next = match self.head.as_ref() {
             [.., b'\r', b'\n', b'\r', b'\n'] => framing(&self.head),
@@ -146,12 +175,14 @@ impl<T> Strict<T> {
         };
         match next {
             Some(next) => self.let_through(next),
-            None => {
-                self.head.clear();
-                self.ready.extend_from_slice(REFUSED);
-                State::Refused
-            }
+            None => self.refuse(BadHead::Unclear),
         }
+    }
+
+    fn refuse(&mut self, why: BadHead) -> State {
+        self.head.clear();
+        self.ready.extend_from_slice(why.stand_in());
+        State::Refused
     }
 
     fn let_through(&mut self, next: State) -> State {
@@ -237,7 +268,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Strict<T> {
             }
             match this.state {
                 State::Open => return Pin::new(&mut this.io).poll_read(cx, buf),
-                State::Refused => return Poll::Ready(Ok(())),
+                // An end here would take the answer away; it comes when the answer has been written.
+                State::Refused => return Poll::Pending,
                 State::Body(left) => {
                     // Straight through, up to the end of the body.
                     let most = buf.remaining().min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -297,15 +329,19 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Strict<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt as _;
     use tokio::io::AsyncReadExt as _;
 
     const LARGEST: usize = 1024;
 
     /// What hyper would read of `sent`, when it comes in pieces of `step` bytes.
-    async fn read(sent: &[u8], step: usize) -> Vec<u8> {
+    fn read(sent: &[u8], step: usize) -> Vec<u8> {
         let mut io = tokio_test_io(sent, step);
-        let mut seen = Vec::new();
-        io.read_to_end(&mut seen).await.unwrap();
+        let (mut seen, mut piece) = (Vec::new(), [0; 512]);
+        // Nothing more comes at the end, and after a refusal.
+        while let Some(Ok(count @ 1..)) = io.read(&mut piece).now_or_never() {
+            seen.extend_from_slice(&piece[..count]);
+        }
         seen
     }
 
@@ -336,8 +372,8 @@ mod tests {
     }
 
     // GW-3
-    #[tokio::test]
-    async fn sound_requests_pass_unchanged_however_they_are_cut() {
+    #[test]
+    fn sound_requests_pass_unchanged_however_they_are_cut() {
         for sent in [
             "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
             "POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\nab\n\ncGET / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -345,18 +381,14 @@ mod tests {
             "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\n\n\0 anything",
         ] {
             for step in [1, 2, 3, 7, 1000] {
-                assert_eq!(
-                    read(sent.as_bytes(), step).await,
-                    sent.as_bytes(),
-                    "{sent:?} by {step}"
-                );
+                assert_eq!(read(sent.as_bytes(), step), sent.as_bytes(), "{sent:?} by {step}");
             }
         }
     }
 
     // GW-3
-    #[tokio::test]
-    async fn what_two_readers_may_read_differently_is_refused() {
+    #[test]
+    fn what_two_readers_may_read_differently_is_refused() {
         let first = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok";
         for head in [
             "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -377,20 +409,31 @@ mod tests {
         ] {
             let sent = format!("{first}{head}GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n");
             let mut expected = first.as_bytes().to_vec();
-            expected.extend_from_slice(REFUSED);
+            expected.extend_from_slice(BadHead::Unclear.stand_in());
             for step in [1, 5, 1000] {
-                assert_eq!(read(sent.as_bytes(), step).await, expected, "{head:?} by {step}");
+                assert_eq!(read(sent.as_bytes(), step), expected, "{head:?} by {step}");
             }
         }
     }
 
     // GW-4
-    #[tokio::test]
-    async fn a_head_without_end_is_not_kept() {
+    #[test]
+    fn a_head_without_end_is_refused_and_not_kept() {
         let mut io = tokio_test_io(&vec![b'a'; 100 * LARGEST], 100);
-        let mut piece = vec![0; 10 * LARGEST];
-        assert!(io.read(&mut piece).await.unwrap() >= LARGEST);
-        assert!(io.head.is_empty());
-        assert_eq!(io.state, State::Open);
+        let mut piece = vec![0; LARGEST];
+        let count = io.read(&mut piece).now_or_never().unwrap().unwrap();
+        assert_eq!(&piece[..count], BadHead::TooLarge.stand_in());
+        assert_eq!((io.head.len(), io.state), (0, State::Refused));
+    }
+
+    // GW-3
+    #[test]
+    fn a_stand_in_is_known_by_its_method() {
+        for bad in [BadHead::Unclear, BadHead::TooLarge] {
+            let line = bad.stand_in().split(|byte| *byte == b' ').next().unwrap();
+            let method = http::Method::from_bytes(line).unwrap();
+            assert_eq!(BadHead::behind(&method), Some(bad));
+        }
+        assert_eq!(BadHead::behind(&http::Method::GET), None);
     }
 }

@@ -14,6 +14,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use runtime::BadHead;
 use souk_http::{Problem, request_layer};
 use tower::ServiceExt as _;
 use tower_http::CompressionLevel;
@@ -133,6 +134,11 @@ impl Entry {
 
 /// What can be told from the head alone.
 fn check(parts: &Parts) -> Result<(), Failure> {
+    match parts.extensions.get::<BadHead>() {
+        Some(BadHead::Unclear) => return Err(Failure::Unclear),
+        Some(BadHead::TooLarge) => return Err(Failure::Headers),
+        None => {}
+    }
     if parts
         .uri
         .path_and_query()

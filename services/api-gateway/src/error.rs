@@ -16,6 +16,8 @@ pub(crate) const HEADERS_LIMIT: usize = 16 * 1024;
 /// Why a request did not reach a service, or its answer not the client.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Failure {
+    #[error("where the request ends is not clear")]
+    Unclear,
     #[error("the request names no host, or several")]
     Host,
     #[error("the path cannot be read")]
@@ -47,6 +49,8 @@ pub(crate) enum Failure {
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         match &failure {
+            Failure::Unclear => Self::new(code::MALFORMED)
+                .detail("The head is not as RFC 9112 has it, or says in two ways where the request ends."),
             Failure::Host => Self::new(code::MALFORMED).detail("Send one `Host` header."),
             Failure::Path(BadPath::Malformed) => {
                 Self::new(code::MALFORMED).detail("The path is not one, or its percent-encoding is broken.")

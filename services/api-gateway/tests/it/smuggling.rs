@@ -67,6 +67,12 @@ async fn a_request_without_one_clear_end_is_refused_and_the_connection_closed() 
             answer.to_ascii_lowercase().contains("connection: close"),
             "{what}: {answer}"
         );
+        // GW-13: hyper has no words for a head that it cannot take apart.
+        if !matches!(what, "a header without a name" | "a NUL" | "a vertical tab") {
+            let told =
+                answer.contains("application/problem+json") && answer.contains("\"malformed-request\"");
+            assert!(told && answer.contains("x-request-id"), "{what}: {answer}");
+        }
     }
     for line in [
         "GET /api/products\r\n\r\n",
