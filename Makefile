@@ -1,6 +1,7 @@
 # The index of what can be done here; each target is one script or one cargo command.
 .DEFAULT_GOAL := help
 .PHONY: help up test verify prove migrate bench monitoring-test stack-test sql fmt lint k8s-check load-check lint-files deny coverage
+.PHONY: help up test prove migrate bench monitoring-test sql fmt lint k8s-check load-check lint-files deny coverage
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

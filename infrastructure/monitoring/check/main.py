@@ -89,8 +89,8 @@ def panels(prometheus):
 
 def rules(prometheus):
     known = set(prometheus.api("label/__name__/values"))
-    # Where there is no certificate, dispute or difference there is no series.
-    absent = {"probe_ssl_earliest_cert_expiry", "disputes_total", "reconciliation_unexplained"}
+    # Where there is no certificate or dispute there is no series.
+    absent = {"probe_ssl_earliest_cert_expiry", "disputes_total"}
     for group in prometheus.api("rules")["groups"]:
         for rule in group["rules"]:
             check(f"{rule['name']} is evaluated", rule["health"] == "ok", rule.get("lastError", rule["health"]))

@@ -84,7 +84,7 @@ PAYMENTS = [
           about="An hour, in major units, for currencies with two decimals."),
     graph("What needs somebody", "short", ("sum(increase(refunds_failed_total[1h]))", "refunds that failed"),
           ("sum(increase(orders_paid_after_cancel_total[1h]))", "money after the cancellation"), ("max(payments_mismatched)", "mismatches"),
-          ("sum(increase(payments_drifted_total[1h]))", "changes without a webhook"), ("sum(increase(disputes_total[1h])) or vector(0)", "disputes")),
+          ("sum(increase(payments_drifted_total[1h]))", "changes without a webhook"), ("max by (scope) (reconciliation_unexplained)", "unexplained, {{scope}}"), ("sum(increase(disputes_total[1h])) or vector(0)", "disputes")),
     graph("Calls to Stripe", "short", (rate("stripe_calls_total", "operation, outcome"), "{{operation}} {{outcome}}")),
     graph("p95 of Stripe", "s", (p(0.95, "stripe_call_seconds", "operation"), "{{operation}}")),
     graph("Calls to Stripe without a known outcome", "percentunit",
@@ -94,6 +94,8 @@ PAYMENTS = [
           ("sum(rate(webhook_events_dead_total[$__rate_interval]))", "given up")),
     graph("Webhooks to work off", "short", ("max(webhook_events_waiting)", "waiting"), ("max(webhook_events_dead)", "dead")),
     graph("Age of the oldest webhook", "s", ("max(webhook_events_oldest_seconds)", "oldest")),
+    graph("Differences that reconciliation found", "short", ("sum by (scope, outcome) (increase(reconciliation_drift_total[1d]))", "{{scope}} {{outcome}}"),
+          about="In a day."),
 ]
 
 GATEWAY = [

@@ -22,9 +22,17 @@ async fn look(conn: &mut PgConnection, now: OffsetDateTime) -> Result<Vec<Readin
         dead,
         received,
         oldest,
+        unexplained_open,
+        unexplained_all,
     } = waiting(conn).await?;
+    let unexplained = |scope: &'static str, differences| {
+        let gauge = metrics::gauge!("reconciliation_unexplained", "service" => NAME, "scope" => scope);
+        Reading(gauge, count(differences))
+    };
     let age = oldest.map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0));
     Ok(vec![
+        unexplained("open", unexplained_open),
+        unexplained("all", unexplained_all),
         Reading(
             metrics::gauge!("payments_mismatched", "service" => NAME),
             count(mismatched),
@@ -51,6 +59,15 @@ fn begin() {
     }
     for repeated in ["no", "yes"] {
         metrics::counter!("webhooks_received_total", "service" => NAME, "repeated" => repeated).increment(0);
+    }
+    for scope in ["open", "all"] {
+        for outcome in ["repaired", "unexplained"] {
+            metrics::counter!(
+                "reconciliation_drift_total",
+                "service" => NAME, "scope" => scope, "outcome" => outcome
+            )
+            .increment(0);
+        }
     }
     metrics::counter!("refunds_failed_total", "service" => NAME).increment(0);
     metrics::counter!("payments_drifted_total", "service" => NAME).increment(0);

@@ -252,7 +252,7 @@ fn amounts(findings: &[Finding]) -> Vec<DriftAmount> {
     sums.into_iter().map(amount).collect()
 }
 
-/// Metrics and the log: what is unexplained has to wake somebody.
+/// Metrics and the log. What wakes somebody is read from the report that is kept (`reconciliation_unexplained`).
 fn tell(report: &Report, amounts: &[DriftAmount]) {
     let scope = report.scope.name();
     let (repaired, unexplained) = (report.repaired(), report.unexplained());
@@ -270,9 +270,6 @@ fn tell(report: &Report, amounts: &[DriftAmount]) {
             .increment(u64::try_from(minor).unwrap_or_default());
         }
     }
-    let unexplained = u32::try_from(unexplained).unwrap_or(u32::MAX);
-    metrics::gauge!("reconciliation_unexplained", "service" => NAME, "scope" => scope)
-        .set(f64::from(unexplained));
     for finding in report.findings.iter().filter(|f| !f.repaired) {
         tracing::error!(
             reconciliation = report.id, object = finding.object_id, order.id = ?finding.order.map(OrderId::get),

@@ -20,6 +20,10 @@ pub struct Waiting {
     pub received: i64,
     /// When the oldest of those arrived.
     pub oldest: Option<OffsetDateTime>,
+    /// Differences that the latest look at open payments left unexplained.
+    pub unexplained_open: i64,
+    /// The same of the latest look at all of them.
+    pub unexplained_all: i64,
 }
 
 /// Counts what waits.
@@ -33,7 +37,11 @@ pub async fn waiting(conn: &mut PgConnection) -> Result<Waiting, PaymentError> {
                (select count(*) from (select from webhook_events where state = 'received' limit $1) counted)
                    as "received!",
                (select min(received_at)
-                  from (select received_at from webhook_events where state = 'received' limit $1) counted) as oldest
+                  from (select received_at from webhook_events where state = 'received' limit $1) counted) as oldest,
+               coalesce((select unexplained from reconciliations where scope = 'open' order by id desc limit 1), 0)
+                   as "unexplained_open!",
+               coalesce((select unexplained from reconciliations where scope = 'all' order by id desc limit 1), 0)
+                   as "unexplained_all!"
         "#,
         MOST,
     )

@@ -5,9 +5,9 @@ use types::Clock as _;
 
 use crate::harness::Payments;
 
-// PAY-11, PAY-14
+// PAY-11, PAY-14, PAY-16
 #[tokio::test]
-async fn mismatches_and_webhooks_that_wait_or_were_given_up_are_counted() {
+async fn mismatches_and_webhooks_that_wait_or_were_given_up_and_what_reconciliation_left_are_counted() {
     let shop = Payments::start().await;
     let look = async || {
         let mut conn = shop.db.pool.acquire().await.unwrap();
@@ -18,6 +18,8 @@ async fn mismatches_and_webhooks_that_wait_or_were_given_up_are_counted() {
         dead: 0,
         received: 0,
         oldest: None,
+        unexplained_open: 0,
+        unexplained_all: 0,
     };
     assert_eq!(look().await, expected);
 
@@ -32,6 +34,8 @@ async fn mismatches_and_webhooks_that_wait_or_were_given_up_are_counted() {
     for sql in [
         "update webhook_events set state = 'dead'",
         "update payments set status = 'mismatch', mismatched = true",
+        "insert into reconciliations (scope, started_at, ended_at, checked, repaired, unexplained)
+         values ('open', now(), now(), 9, 0, 5), ('all', now(), now(), 9, 0, 4), ('open', now(), now(), 9, 1, 3)",
     ] {
         sqlx::query(sql).execute(&shop.db.pool).await.unwrap();
     }
@@ -40,6 +44,8 @@ async fn mismatches_and_webhooks_that_wait_or_were_given_up_are_counted() {
         dead: 1,
         received: 0,
         oldest: None,
+        unexplained_open: 3,
+        unexplained_all: 4,
     };
     assert_eq!(look().await, expected);
 }
