@@ -94,7 +94,7 @@ def rules(prometheus):
     for group in prometheus.api("rules")["groups"]:
         for rule in group["rules"]:
             check(f"{rule['name']} is evaluated", rule["health"] == "ok", rule.get("lastError", rule["health"]))
-            missing = set(re.findall(r"([a-z][\w:]*_[\w:]+)[{\[ ]", rule["query"] + " ")) - known - absent - FUNCTIONS
+            missing = set(re.findall(r"([a-z][\w:]*_[\w:]+)[{\[) ]", rule["query"] + " ")) - known - absent - FUNCTIONS
             check(f"{rule['name']} reads series that are there", not missing, sorted(missing))
             if rule["type"] == "alerting":
                 check(f"{rule['name']} is quiet in a healthy shop", rule["state"] != "firing", rule.get("alerts"))
