@@ -101,6 +101,10 @@ codes! {
     REFUND_TOO_LARGE = "refund-too-large", 409, "More than what is left to refund";
     /// The payment has captured nothing.
     NOT_REFUNDABLE = "not-refundable", 409, "There is nothing to refund";
+    /// A bank took the payment's money, or is about to.
+    PAYMENT_DISPUTED = "payment-disputed", 409, "The payment is disputed";
+    /// The order's payment is disputed: nothing of it is shipped.
+    ORDER_DISPUTED = "order-disputed", 409, "The order's payment is disputed";
     /// `If-Match` names another version.
     PRECONDITION_FAILED = "precondition-failed", 412, "It is not the version you named";
     /// The body or an upload is too large.

@@ -119,6 +119,26 @@ events! {
         /// How much money is in it.
         amounts: Vec<DriftAmount>,
     }
+    /// A bank disputes the payment, or what it disputes stands elsewhere now.
+    PaymentDisputed = "payment.disputed.v1" {
+        /// The order.
+        order_id: OrderId,
+        /// The payment.
+        payment_id: PaymentId,
+        /// Where the dispute stands, in the provider's word.
+        status: String,
+        /// Until when the provider takes evidence, while it waits for some; RFC 3339.
+        evidence_due_by: Option<String>,
+    }
+    /// An open payment stands elsewhere: `pending`, `processing` or `requires_action`.
+    PaymentMoved = "payment.moved.v1" {
+        /// The order.
+        order_id: OrderId,
+        /// The payment.
+        payment_id: PaymentId,
+        /// Its status now.
+        status: String,
+    }
     /// What can be bought of a product has just fallen to the shop's threshold, or below it.
     StockLow = "stock.low.v1" {
         /// The product.
@@ -230,6 +250,17 @@ mod tests {
                     repaired_minor: 4_303,
                     unexplained_minor: 0,
                 }],
+            }),
+            written(PaymentDisputed {
+                order_id,
+                payment_id,
+                status: "needs_response".to_owned(),
+                evidence_due_by: Some("2030-01-08T12:00:00Z".to_owned()),
+            }),
+            written(PaymentMoved {
+                order_id,
+                payment_id,
+                status: "processing".to_owned(),
             }),
             written(StockLow {
                 product_id,

@@ -49,8 +49,11 @@ pub struct Payment {
     pub amount_refunded: String,
     /// ISO 4217.
     pub currency: String,
-    /// `none`, or the provider's word for where a dispute stands.
+    /// `none`, or the provider's word for where a dispute stands: `warning_needs_response`, `warning_under_review`,
+    /// `warning_closed`, `needs_response`, `under_review`, `won`, `lost` or `prevented`.
     pub dispute_status: String,
+    /// Until when the provider takes evidence, while it waits for some; RFC 3339.
+    pub evidence_due_by: Option<String>,
     /// Why the last attempt failed, in the provider's word.
     pub last_error: Option<String>,
     /// RFC 3339.

@@ -1,6 +1,9 @@
 //! Values and rules of money for orders: pure, without I/O or a clock.
 
 pub mod card_number;
+#[cfg(test)]
+mod convergence;
+pub mod dispute;
 pub mod drift;
 pub mod ledger;
 pub mod payment;
@@ -8,6 +11,7 @@ pub mod refund;
 pub mod refusal;
 
 pub use card_number::holds_card_number;
+pub use dispute::{Dispute, DisputeStatus, Disputed, Moved};
 pub use payment::{IntentSeen, IntentState, News, Payment, Status};
 pub use refund::{Refund, RefundSeen, RefundStatus};
 pub use refusal::Refusal;

@@ -115,6 +115,7 @@ impl From<Refusal> for Refused {
                 code::REFUND_TOO_LARGE,
                 json!({"left": left.to_string(), "currency": left.currency().code()}),
             ),
+            Refusal::Disputed(_) => (code::PAYMENT_DISPUTED, Value::Null),
             Refusal::Provider(_) => (code::PROVIDER_ERROR, Value::Null),
         };
         Self { code, detail, data }

@@ -2,6 +2,7 @@
 
 pub mod cancel_intent;
 pub mod create_intent;
+mod disputes;
 pub mod observe;
 pub mod reconcile;
 pub mod refresh;

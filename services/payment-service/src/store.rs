@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod counts;
+pub mod disputes;
 pub mod facts;
 pub mod ledger;
 pub mod operations;

@@ -3,12 +3,14 @@
 
 mod amount;
 mod client;
+mod dispute;
 mod error;
 mod objects;
 mod signature;
 
 pub use amount::{from_provider, to_provider};
 pub use client::{NewIntent, NewRefund, Page, Stripe, StripeSettings};
+pub use dispute::{BalanceTransaction, Dispute, EvidenceDetails};
 pub use error::{Cause, Declined, StripeError};
-pub use objects::{Charge, Dispute, Event, EventData, Intent, Refund};
+pub use objects::{Charge, Event, EventData, Intent, Refund};
 pub use signature::{BadSignature, NoSecret, Signatures, sign};

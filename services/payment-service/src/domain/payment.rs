@@ -5,6 +5,7 @@
 use time::OffsetDateTime;
 use types::{Money, OrderId, PaymentId, UserId};
 
+use super::dispute::Disputed;
 use super::refusal::Refusal;
 
 /// Where a payment stands.
@@ -158,8 +159,8 @@ pub struct Payment {
     pub refund_pending_minor: i64,
     /// What arrived is not what was asked for.
     pub mismatched: bool,
-    /// Where a dispute stands.
-    pub dispute_status: String,
+    /// What its disputes come to.
+    pub disputed: Disputed,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
     /// Counts up with each change.
@@ -247,16 +248,6 @@ impl Payment {
         self
     }
 
-    /// Takes in where a dispute stands. An inquiry may become a dispute, and what ended stays ended: no older word
-    /// takes it back.
-    #[must_use]
-    pub fn with_dispute(mut self, status: &str) -> Self {
-        if dispute_rank(status) >= dispute_rank(&self.dispute_status) {
-            status.clone_into(&mut self.dispute_status);
-        }
-        self
-    }
-
     /// What can still be sent back.
     #[must_use]
     pub fn left_minor(&self) -> i64 {
@@ -274,6 +265,10 @@ impl Payment {
         if self.captured_minor == 0 {
             return Err(Refusal::NotRefundable(self.order_id));
         }
+        // While a bank has the money, or may take it, the same money must not go back a second time (PAY-15).
+        if self.disputed.withheld_minor > 0 {
+            return Err(Refusal::Disputed(self.order_id));
+        }
         let left = self.left_minor();
         if minor > left {
             let left = Money::from_minor(left.max(0), amount.currency());
@@ -286,24 +281,9 @@ impl Payment {
     }
 }
 
-/// How far a dispute is, by the provider's word.
-fn dispute_rank(status: &str) -> u8 {
-    match status {
-        "none" => 0,
-        "warning_needs_response" => 1,
-        "warning_under_review" => 2,
-        "warning_closed" => 3,
-        "under_review" => 5,
-        "won" | "lost" | "prevented" => 6,
-        // `needs_response`, and words that we do not know yet.
-        _ => 4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use types::Currency;
 
     fn payment() -> Payment {
@@ -320,7 +300,7 @@ mod tests {
             refunded_minor: 0,
             refund_pending_minor: 0,
             mismatched: false,
-            dispute_status: "none".to_owned(),
+            disputed: Disputed::default(),
             last_error: None,
             version: 1,
             created_at: at,
@@ -380,24 +360,5 @@ mod tests {
         let all = some.with_refunds(1_000, 0);
         assert_eq!(all.status, Status::Refunded);
         assert_eq!(all.with_refunds(0, 0).status, Status::Succeeded);
-    }
-
-    proptest! {
-        // PAY-10
-        #[test]
-        fn every_order_of_final_facts_ends_alike(order in Just(vec![0, 1, 2, 3, 4, 0, 2, 4]).prop_shuffle()) {
-            let mut p = payment();
-            for fact in order {
-                p = match fact {
-                    0 => p.see(&arrived(1_000, "USD")).0,
-                    1 => p.see(&seen(IntentState::Processing)).0,
-                    2 => p.see(&seen(IntentState::Failed("card_declined".to_owned()))).0,
-                    3 => p.with_dispute("won"),
-                    _ => p.with_dispute("needs_response"),
-                };
-            }
-            let p = p.with_refunds(400, 0);
-            prop_assert_eq!((p.status, p.captured_minor, p.dispute_status.as_str()), (Status::PartiallyRefunded, 1_000, "won"));
-        }
     }
 }

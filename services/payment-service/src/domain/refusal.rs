@@ -46,6 +46,11 @@ pub enum Refusal {
         /// What is left.
         left: Money,
     },
+    /// A bank took the money, or is about to.
+    #[error(
+        "the payment of order {0} is disputed; its money is with the bank, and cannot go back a second time"
+    )]
+    Disputed(OrderId),
     /// The provider said no, for a reason that no other refusal names.
     #[error("the payment provider refused: {0}")]
     Provider(String),

@@ -8,7 +8,7 @@ use types::{Money, OrderId, rfc3339};
 use wire::payments as dto;
 
 use crate::AppState;
-use crate::domain::{Payment, Refusal};
+use crate::domain::{DisputeStatus, Payment, Refusal};
 use crate::error::PaymentError;
 use crate::ops::settle::payment_of;
 
@@ -53,7 +53,12 @@ fn show(payment: Payment, amount: Money) -> dto::Payment {
         amount_captured: shown(payment.captured_minor),
         amount_refunded: shown(payment.refunded_minor),
         currency: amount.currency().code().to_owned(),
-        dispute_status: payment.dispute_status,
+        dispute_status: payment
+            .disputed
+            .status
+            .map_or("none", DisputeStatus::name)
+            .to_owned(),
+        evidence_due_by: payment.disputed.evidence_due_by.map(rfc3339),
         last_error: payment.last_error,
         created_at: rfc3339(payment.created_at),
         updated_at: rfc3339(payment.updated_at),

@@ -9,9 +9,12 @@ use wire::events::{
     Event, PaymentCancelled, PaymentFailed, PaymentMismatched, PaymentRefunded, PaymentSucceeded,
 };
 
+use super::disputes::see_dispute;
 use crate::NAME;
 use crate::domain::ledger::Fact;
-use crate::domain::{IntentSeen, IntentState, News, Payment, Refund, RefundSeen, RefundStatus, Status};
+use crate::domain::{
+    Dispute, IntentSeen, IntentState, News, Payment, Refund, RefundSeen, RefundStatus, Status,
+};
 use crate::error::PaymentError;
 use crate::store::ledger::{self, Posting};
 use crate::store::operations::{self, Kind};
@@ -30,8 +33,8 @@ pub enum Seen {
     Intent(IntentSeen),
     /// Some or all of its refunds; none still adds up those that we know.
     Refunds(Vec<RefundSeen>),
-    /// Where a dispute stands.
-    Dispute(String),
+    /// One of its disputes.
+    Dispute(Dispute),
 }
 
 /// Takes in what was seen, in the caller's transaction, and returns the payment as it is then. Seeing the same
@@ -52,7 +55,7 @@ pub async fn observe(
         payment = match seen {
             Seen::Intent(intent) => see_intent(conn, payment, intent, at).await?,
             Seen::Refunds(list) => see_refunds(conn, payment, list, at).await?,
-            Seen::Dispute(status) => see_dispute(payment, status),
+            Seen::Dispute(dispute) => see_dispute(conn, payment, dispute, at).await?,
         };
     }
     if payment.refunded_minor != before.refunded_minor {
@@ -285,15 +288,4 @@ async fn post_refund(
         currency: None,
     };
     ledger::post(conn, payment.id, posting, at).await.map(|_| ())
-}
-
-fn see_dispute(payment: Payment, status: &str) -> Payment {
-    let was = payment.dispute_status.clone();
-    let payment = payment.with_dispute(status);
-    if payment.dispute_status != was {
-        metrics::counter!("disputes_total", "service" => NAME, "status" => payment.dispute_status.clone())
-            .increment(1);
-        tracing::warn!(order.id = %payment.order_id, status, "a payment is disputed; answer the provider in time");
-    }
-    payment
 }

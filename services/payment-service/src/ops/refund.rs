@@ -7,7 +7,7 @@ use types::{DecimalText, Money, OrderId, RefundId};
 use super::observe::Seen;
 use super::settle::{is_old, payment_of, postpone, settle};
 use crate::AppState;
-use crate::domain::{Payment, Refund, RefundSeen, RefundStatus, Refusal};
+use crate::domain::{DisputeStatus, Payment, Refund, RefundSeen, RefundStatus, Refusal};
 use crate::error::PaymentError;
 use crate::store::operations::{self, Ended, Operation};
 use crate::store::refunds::NewRefund;
@@ -121,10 +121,24 @@ pub async fn refund_rest(
         Err(PaymentError::Refused(
             Refusal::PaymentNotFound(_) | Refusal::NotRefundable(_) | Refusal::RefundTooLarge { .. },
         )) => Ok(0),
+        // What a bank took for good is not ours to send back; what it may still give back waits for that.
+        Err(PaymentError::Refused(Refusal::Disputed(_))) => disputed(app, order).await,
         // A no from over there leaves the money here: whoever asked must go on asking, or tell somebody.
         Err(PaymentError::Refused(Refusal::Provider(_))) => Err(PaymentError::Provider(Cause::Status(400))),
         Err(error) => Err(error),
     }
+}
+
+/// The rest of a disputed payment: 0 once the bank has kept it.
+async fn disputed(app: &AppState, order: OrderId) -> Result<i64, PaymentError> {
+    let payment = payment_of(app, order)
+        .await?
+        .ok_or(Refusal::PaymentNotFound(order))?;
+    if payment.disputed.status == Some(DisputeStatus::Lost) {
+        return Ok(0);
+    }
+    tracing::warn!(order.id = %order, "its money goes back once its dispute has ended");
+    Err(PaymentError::Provider(Cause::Status(409)))
 }
 
 /// An amount of the order's payment, read from text. Which currency that is only the payment knows.
@@ -251,6 +265,8 @@ async fn find(
 fn refusal(now: &Payment, refund: &Refund, declined: Declined) -> Refusal {
     match now.refundable(refund.amount_minor) {
         Err(refusal) => refusal,
+        // The news of it is still on its way.
+        Ok(()) if declined.is("charge_disputed") => Refusal::Disputed(now.order_id),
         Ok(()) => Refusal::Provider(declined.code.unwrap_or_else(|| "it did not say why".to_owned())),
     }
 }

@@ -63,9 +63,9 @@ pub async fn take_event(app: &AppState, stored: &Stored) -> Result<(), PaymentEr
             (Some(payment.order_id), seen)
         }
         Subject::Dispute(dispute) => {
-            let intent_id = known(dispute.payment_intent, "a dispute without an intent")?;
+            let intent_id = known(dispute.payment_intent.clone(), "a dispute without an intent")?;
             let payment = payment_of_intent(app, &intent_id, None).await?;
-            (Some(payment.order_id), vec![Seen::Dispute(dispute.status)])
+            (Some(payment.order_id), vec![Seen::Dispute(dispute.seen())])
         }
     };
     let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;

@@ -8,7 +8,7 @@ use types::{Money, OrderId, PaymentId, UserId};
 
 use super::fault;
 use super::row::PaymentRow;
-use crate::domain::{Payment, Refusal};
+use crate::domain::{DisputeStatus, Payment, Refusal};
 use crate::error::PaymentError;
 
 /// Writes the order's payment if there is none.
@@ -63,8 +63,8 @@ pub async fn find(conn: &mut PgConnection, order: OrderId) -> Result<Option<Paym
         PaymentRow,
         r#"
         select id, order_id, user_id, amount_minor, currency, status, payment_intent_id, client_secret,
-               captured_minor, refunded_minor, refund_pending_minor, mismatched, dispute_status, last_error,
-               version, created_at, updated_at
+               captured_minor, refunded_minor, refund_pending_minor, mismatched, dispute_status, disputed_minor,
+               evidence_due_by, last_error, version, created_at, updated_at
           from payments
          where order_id = $1
         "#,
@@ -83,8 +83,8 @@ pub async fn lock(conn: &mut PgConnection, order: OrderId) -> Result<Payment, Pa
         PaymentRow,
         r#"
         select id, order_id, user_id, amount_minor, currency, status, payment_intent_id, client_secret,
-               captured_minor, refunded_minor, refund_pending_minor, mismatched, dispute_status, last_error,
-               version, created_at, updated_at
+               captured_minor, refunded_minor, refund_pending_minor, mismatched, dispute_status, disputed_minor,
+               evidence_due_by, last_error, version, created_at, updated_at
           from payments
          where order_id = $1
            for update
@@ -126,7 +126,7 @@ pub async fn save(
         update payments
            set status = $2, payment_intent_id = $3, client_secret = $4, captured_minor = $5, refunded_minor = $6,
                refund_pending_minor = $7, mismatched = $8, dispute_status = $9, last_error = $10,
-               version = version + 1, updated_at = $11
+               disputed_minor = $12, evidence_due_by = $13, version = version + 1, updated_at = $11
          where id = $1
         "#,
         payment.id.get(),
@@ -137,9 +137,11 @@ pub async fn save(
         payment.refunded_minor,
         payment.refund_pending_minor,
         payment.mismatched,
-        payment.dispute_status,
+        payment.disputed.status.map_or("none", DisputeStatus::name),
         payment.last_error,
         at,
+        payment.disputed.withheld_minor,
+        payment.disputed.evidence_due_by,
     )
     .execute(conn)
     .await

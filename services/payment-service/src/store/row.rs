@@ -4,7 +4,7 @@
 use time::OffsetDateTime;
 use types::{Currency, Money, OrderId, PaymentId, RefundId, UserId};
 
-use crate::domain::{Payment, Refund, RefundStatus, Status};
+use crate::domain::{DisputeStatus, Disputed, Payment, Refund, RefundStatus, Status};
 use crate::error::PaymentError;
 
 /// A row of `payments`.
@@ -22,6 +22,8 @@ pub(crate) struct PaymentRow {
     pub refund_pending_minor: i64,
     pub mismatched: bool,
     pub dispute_status: String,
+    pub disputed_minor: i64,
+    pub evidence_due_by: Option<OffsetDateTime>,
     pub last_error: Option<String>,
     pub version: i64,
     pub created_at: OffsetDateTime,
@@ -50,13 +52,27 @@ impl TryFrom<PaymentRow> for Payment {
             refunded_minor: row.refunded_minor,
             refund_pending_minor: row.refund_pending_minor,
             mismatched: row.mismatched,
-            dispute_status: row.dispute_status,
+            disputed: Disputed {
+                status: dispute_status(&row.dispute_status)?,
+                evidence_due_by: row.evidence_due_by,
+                withheld_minor: row.disputed_minor,
+            },
             last_error: row.last_error,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
         })
     }
+}
+
+/// `none` where there is no dispute.
+fn dispute_status(word: &str) -> Result<Option<DisputeStatus>, PaymentError> {
+    if word == "none" {
+        return Ok(None);
+    }
+    DisputeStatus::named(word)
+        .map(Some)
+        .ok_or(PaymentError::Corrupt("dispute status"))
 }
 
 /// A row of `refunds`.

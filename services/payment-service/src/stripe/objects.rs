@@ -145,19 +145,8 @@ pub struct Charge {
     pub payment_intent: Option<String>,
 }
 
-/// A dispute.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Dispute {
-    /// `dp_…`.
-    pub id: String,
-    /// The intent it is about.
-    pub payment_intent: Option<String>,
-    /// Where it stands.
-    pub status: String,
-}
-
 /// The id of what may have been sent whole.
-fn id_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(super) fn id_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Reference {

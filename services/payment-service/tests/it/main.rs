@@ -7,6 +7,7 @@
 )]
 
 mod counts;
+mod disputes;
 mod doubles;
 mod harness;
 

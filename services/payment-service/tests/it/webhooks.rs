@@ -248,24 +248,6 @@ async fn another_amount_or_currency_is_a_mismatch_and_not_a_payment() {
     assert_eq!(shop.heard(), ["mismatched"; 3]);
 }
 
-// PAY-15
-#[tokio::test]
-async fn a_dispute_is_shown_and_what_ended_stays_ended() {
-    let shop = Payments::start().await;
-    let intent = shop.paid(81, 1_000).await;
-    let dispute = |id: &str, kind: &str, status: &str| {
-        json!({"id": id, "type": format!("charge.dispute.{kind}"), "livemode": false,
-               "data": {"object": {"id": "dp_1", "payment_intent": intent, "status": status}}})
-    };
-    shop.deliver(&dispute("evt_d2", "closed", "won")).await;
-    shop.settle().await;
-    shop.deliver(&dispute("evt_d1", "created", "needs_response"))
-        .await;
-    shop.settle().await;
-    assert_eq!(shop.payment(81).await["disputeStatus"], "won");
-    assert_eq!(shop.status(81).await, "succeeded");
-}
-
 // PAY-9, PAY-16
 #[tokio::test]
 async fn lost_webhooks_are_made_good_by_reading() {

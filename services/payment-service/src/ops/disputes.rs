@@ -1,0 +1,74 @@
+//! Taking in what is seen of a dispute: its facts are kept, and the payment says what all its disputes come to (PAY-15).
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use types::rfc3339;
+use wire::events::PaymentDisputed;
+
+use super::observe::tell;
+use crate::NAME;
+use crate::domain::{Dispute, DisputeStatus, Disputed, Payment};
+use crate::error::PaymentError;
+use crate::store::disputes;
+
+/// Takes in one dispute, and tells of it if the payment is disputed otherwise than before.
+pub(super) async fn see_dispute(
+    conn: &mut PgConnection,
+    payment: Payment,
+    seen: &Dispute,
+    at: OffsetDateTime,
+) -> Result<Payment, PaymentError> {
+    let mut all = disputes::of(conn, payment.id).await?;
+    let known = all
+        .iter()
+        .position(|d| d.id == seen.id)
+        .map(|at| all.swap_remove(at));
+    let dispute = match known.clone() {
+        Some(known) => known.merge(seen.clone()),
+        None => seen.clone(),
+    };
+    if known.as_ref() != Some(&dispute) {
+        if !disputes::save(conn, payment.id, &dispute, at).await? {
+            return Err(PaymentError::Unknown(format!(
+                "dispute {}, another payment's",
+                seen.id
+            )));
+        }
+        count(&payment, known.as_ref(), &dispute);
+    }
+    all.push(dispute);
+    let disputed = Disputed::of(&all);
+    let news = (disputed.status, disputed.evidence_due_by)
+        != (payment.disputed.status, payment.disputed.evidence_due_by);
+    let payment = Payment { disputed, ..payment };
+    if let (true, Some(status)) = (news, disputed.status) {
+        let event = PaymentDisputed {
+            order_id: payment.order_id,
+            payment_id: payment.id,
+            status: status.name().to_owned(),
+            evidence_due_by: disputed.evidence_due_by.map(rfc3339),
+        };
+        tell(conn, &payment, &event, at).await?;
+    }
+    Ok(payment)
+}
+
+/// Somebody has to answer in time, or to learn that it is over.
+fn count(payment: &Payment, known: Option<&Dispute>, now: &Dispute) {
+    let moved = known.map(|d| d.status) != Some(now.status);
+    if moved {
+        metrics::counter!("disputes_total", "service" => NAME, "status" => now.status.name()).increment(1);
+    }
+    let due_by = now.evidence_due_by.map(rfc3339);
+    if moved && now.status.needs_response() {
+        tracing::error!(
+            order.id = %payment.order_id, dispute = now.id, due_by,
+            "a payment is disputed; answer the provider in time"
+        );
+    } else if moved {
+        tracing::warn!(order.id = %payment.order_id, dispute = now.id, status = now.status.name(), "a dispute moved on");
+    }
+    if now.status == DisputeStatus::Lost && moved {
+        metrics::counter!("disputes_lost_total", "service" => NAME).increment(1);
+    }
+}
