@@ -61,6 +61,9 @@ pub struct Order {
     pub status: String,
     /// How its payment stands.
     pub payment_status: String,
+    /// Where a dispute of its payment stands, if there is one: nothing is shipped before that has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dispute_status: Option<String>,
     /// unfulfilled, partial or fulfilled.
     pub fulfillment_status: String,
     /// What was bought, at the prices of that moment. A seller sees own lines only.

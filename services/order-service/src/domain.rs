@@ -1,5 +1,6 @@
 //! Orders: their values and their rules. Pure: no SQL, no HTTP, no clock.
 
+pub mod dispute;
 pub mod letter;
 pub mod number;
 pub mod order;

@@ -96,6 +96,9 @@ impl From<Refusal> for Problem {
             Refusal::NotTrackable { status, .. } => Self::new(code::ILLEGAL_TRANSITION)
                 .detail(text)
                 .with("orderStatus", status.name()),
+            Refusal::Disputed { status, .. } => Self::new(code::ORDER_DISPUTED)
+                .detail(text)
+                .with("disputeStatus", status),
             Refusal::Stale(_) => Self::new(code::STALE).detail(text),
             Refusal::Unavailable { pointers } => {
                 let lines: Vec<_> = pointers

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use tonic::Status as GrpcStatus;
 use types::{Actor, OrderId};
-use wire::events::{PaymentCancelled, PaymentFailed, PaymentMismatched, PaymentRefunded, PaymentSucceeded};
+use wire::events::{
+    PaymentCancelled, PaymentDisputed, PaymentFailed, PaymentMismatched, PaymentMoved, PaymentRefunded,
+    PaymentSucceeded,
+};
 
 use crate::NAME;
 use crate::domain::{Party, Status, Verdict};
@@ -69,7 +72,7 @@ async fn apply(
         return money_arrived(app, conn, e.order_id).await;
     }
     if let Some(e) = event.read::<PaymentMismatched>() {
-        return facts::note(
+        facts::note(
             conn,
             e.order_id,
             "mismatch",
@@ -78,19 +81,29 @@ async fn apply(
             "mismatch",
             now,
         )
-        .await;
+        .await?;
+        return wake(app, conn, e.order_id).await;
+    }
+    if let Some(e) = event.read::<PaymentMoved>() {
+        facts::note(conn, e.order_id, &e.status, 0, "", &e.status, now).await?;
+        return wake(app, conn, e.order_id).await;
     }
     if let Some(e) = event.read::<PaymentFailed>() {
-        return facts::note(conn, e.order_id, "failed", 0, "", "failed", now).await;
+        return failed(app, conn, e.order_id, now).await;
     }
     if let Some(e) = event.read::<PaymentCancelled>() {
         facts::note(conn, e.order_id, "cancelled", 0, "", "cancelled", now).await?;
         // An order that waits for this payment waits in vain.
-        let woken = app.checkout.wake(conn, e.order_id.get()).await;
-        return woken.map(|_open| ()).map_err(OrderError::Saga);
+        return wake(app, conn, e.order_id).await;
+    }
+    if let Some(e) = event.read::<PaymentDisputed>() {
+        return facts::note_dispute(conn, e.order_id, &e.status, now).await;
     }
     if let Some(e) = event.read::<PaymentRefunded>() {
         let whole = e.refunded_minor >= e.captured_minor;
+        if e.refunded_minor == 0 {
+            return facts::note_kept(conn, e.order_id, now).await;
+        }
         let status = if whole { "refunded" } else { "partially_refunded" };
         facts::note(conn, e.order_id, "refunded", e.refunded_minor, "", status, now).await?;
         if whole {
@@ -102,13 +115,30 @@ async fn apply(
     Ok(())
 }
 
+/// An attempt came to nothing. If it was under way, the checkout has kept the stock for it, and looks again.
+async fn failed(
+    app: &AppState,
+    conn: &mut PgConnection,
+    id: OrderId,
+    now: OffsetDateTime,
+) -> Result<(), OrderError> {
+    let before = facts::standing(conn, id).await?;
+    facts::note(conn, id, "failed", 0, "", "failed", now).await?;
+    if before.payment_status == "processing" {
+        wake(app, conn, id).await?;
+    }
+    Ok(())
+}
+
+async fn wake(app: &AppState, conn: &mut PgConnection, id: OrderId) -> Result<(), OrderError> {
+    let woken = app.checkout.wake(conn, id.get()).await;
+    woken.map(|_| ()).map_err(OrderError::Saga)
+}
+
 /// Money for an order that waits wakes its checkout. Money for a cancelled one goes back, once (ORD-8).
 async fn money_arrived(app: &AppState, conn: &mut PgConnection, id: OrderId) -> Result<(), OrderError> {
     let order = orders::lock(conn, id).await?;
-    app.checkout
-        .wake(conn, id.get())
-        .await
-        .map_err(OrderError::Saga)?;
+    wake(app, conn, id).await?;
     if order.status == Status::Cancelled {
         metrics::counter!("orders_paid_after_cancel_total", "service" => NAME).increment(1);
         app.start_cancellation(
@@ -133,10 +163,7 @@ async fn refunded(
 ) -> Result<(), OrderError> {
     let order = orders::lock(conn, id).await?;
     if order.status == Status::Confirmed {
-        app.checkout
-            .wake(conn, id.get())
-            .await
-            .map_err(OrderError::Saga)?;
+        wake(app, conn, id).await?;
     }
     if order.status.judge(Status::Refunded, Party::System) == Verdict::Allowed {
         advance(

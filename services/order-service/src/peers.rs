@@ -8,7 +8,7 @@ use wire::rpc::identity::ContactRequest;
 use wire::rpc::identity::identity_client::IdentityClient;
 use wire::rpc::inventory::inventory_client::InventoryClient;
 use wire::rpc::inventory::{
-    CommitRequest, ExtendRequest, HoldRequest, QuoteRequest, QuotedProduct, ReleaseRequest, RestockRequest,
+    CommitRequest, ExtendRequest, HoldRequest, PinRequest, QuoteRequest, QuotedProduct, ReleaseRequest, RestockRequest,
     StockLine,
 };
 use wire::rpc::payments::payments_client::PaymentsClient;
@@ -123,6 +123,22 @@ impl Inventory {
         self.0
             .clone()
             .commit(request)
+            .await
+            .map(|_| ())
+            .map_err(sort_out("product"))
+    }
+
+    /// Keeps what is held beyond its time, or lets that count again. Where nothing is held any more nothing is done: what
+    /// became of the hold decides once the money is there.
+    pub async fn pin(&self, order: OrderId, pinned: bool, reason: &str) -> Result<(), PeerError> {
+        let request = PinRequest {
+            order_id: order.get(),
+            pinned,
+            reason: reason.to_owned(),
+        };
+        self.0
+            .clone()
+            .pin(request)
             .await
             .map(|_| ())
             .map_err(sort_out("product"))

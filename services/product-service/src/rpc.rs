@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 use types::{OrderId, UserId};
 use wire::rpc::inventory::inventory_server::Inventory;
 use wire::rpc::inventory::{
-    CommitReply, CommitRequest, ExtendReply, ExtendRequest, HoldReply, HoldRequest, QuoteReply, QuoteRequest,
+    CommitReply, CommitRequest, ExtendReply, ExtendRequest, HoldReply, HoldRequest, PinReply, PinRequest, QuoteReply, QuoteRequest,
     QuotedProduct, ReleaseReply, ReleaseRequest, RestockReply, RestockRequest,
 };
 
@@ -13,7 +13,7 @@ use crate::domain::{HoldLines, Refusal, Ttl};
 use crate::error::ProductError;
 use crate::ops::stock;
 use crate::store::holds::Wish;
-use crate::store::reservations;
+use crate::store::{fault, pins, reservations};
 
 /// The most products of one quote.
 const MAX_QUOTED: usize = 1_000;
@@ -82,6 +82,19 @@ impl Inventory for Stock {
         let done = stock::commit(&self.0.db, &*self.0.clock, order).await;
         self.0.stock_changed("commit", done)?;
         Ok(Response::new(CommitReply {}))
+    }
+
+    async fn pin(&self, request: Request<PinRequest>) -> Result<Response<PinReply>, Status> {
+        let request = request.into_inner();
+        let (order, reason) = (order(request.order_id)?, text(&request.reason));
+        let mut conn = self.0.db.acquire().await.map_err(fault("reach the database"))?;
+        let now = self.0.clock.now();
+        if pins::set(&mut conn, order, request.pinned, &reason, now).await? {
+            let pinned = if request.pinned { "yes" } else { "no" };
+            metrics::counter!("stock_pins_total", "service" => crate::NAME, "pinned" => pinned).increment(1);
+            tracing::warn!(order.id = %order, pinned, reason, "a hold was pinned, or is no longer");
+        }
+        Ok(Response::new(PinReply {}))
     }
 
     async fn release(&self, request: Request<ReleaseRequest>) -> Result<Response<ReleaseReply>, Status> {

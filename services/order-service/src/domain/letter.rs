@@ -138,6 +138,7 @@ mod tests {
             user_id: UserId::new(1).unwrap(),
             status: Status::Delivered,
             payment_status: "succeeded".to_owned(),
+            dispute_status: "none".to_owned(),
             fulfillment_status: "fulfilled".to_owned(),
             version: 1,
             totals: Totals {

@@ -84,6 +84,8 @@ pub struct Order {
     pub status: Status,
     /// How its payment stands.
     pub payment_status: String,
+    /// Where a dispute of its payment stands, in the provider's word; `none` without one.
+    pub dispute_status: String,
     /// How far its lines have been shipped.
     pub fulfillment_status: String,
     /// Counts its changes.

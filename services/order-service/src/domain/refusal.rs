@@ -41,6 +41,18 @@ pub enum Refusal {
         /// Where it is.
         status: Status,
     },
+    /// A bank disputes its payment.
+    #[error(
+        "the payment of order {id} is disputed ({status}); it does not become {to} before that has ended"
+    )]
+    Disputed {
+        /// The order.
+        id: OrderId,
+        /// Where the dispute stands.
+        status: String,
+        /// Where the order was to go.
+        to: Status,
+    },
     /// Someone changed it meanwhile.
     #[error("someone else changed order {0} at the same time; read it again")]
     Stale(OrderId),

@@ -22,7 +22,7 @@ use crate::state::AppState;
         (status = 401, body = ProblemBody, description = "unauthenticated"),
         (status = 403, body = ProblemBody, description = "forbidden: a seller of some lines only"),
         (status = 404, body = ProblemBody, description = "order-not-found"),
-        (status = 409, body = ProblemBody, description = "illegal-transition or stale"),
+        (status = 409, body = ProblemBody, description = "illegal-transition, order-disputed or stale"),
         (status = 422, body = ProblemBody, description = "invalid-request")))]
 #[tracing::instrument(name = "order.cancel", skip_all, fields(order.id = %id))]
 pub async fn cancel_order(

@@ -29,6 +29,7 @@ pub fn with_payment(order: Order, payment: Option<OrderPayment>) -> Shown {
         user_id: order.user_id,
         status: order.status.name().to_owned(),
         payment_status: order.payment_status,
+        dispute_status: Some(order.dispute_status).filter(|s| s != "none"),
         fulfillment_status: order.fulfillment_status,
         items: order.lines.into_iter().map(line).collect(),
         subtotal: totals.subtotal.to_string(),

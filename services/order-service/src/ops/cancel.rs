@@ -35,6 +35,7 @@ pub(super) async fn cancel_if(
     {
         return Ok(order);
     }
+    order.undisputed(Status::Cancelled).map_err(OrderError::from)?;
     let now = app.clock.now();
     if !advance(
         &mut tx,

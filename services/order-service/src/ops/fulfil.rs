@@ -67,6 +67,7 @@ pub async fn advance(
     if !to_be_made {
         return Ok(order);
     }
+    order.undisputed(to).map_err(OrderError::from)?;
     if lines_follow(&mut tx, &order, to, actor).await? {
         let now = app.clock.now();
         let step = (order.status, to);

@@ -67,6 +67,9 @@ pub struct CheckoutState {
     pub payment_intent_id: Option<String>,
     /// What the client pays with.
     pub client_secret: Option<String>,
+    /// The stock is kept beyond its time, while money is under way or a person has to decide about it.
+    #[serde(default)]
+    pub pinned: bool,
 }
 
 impl CheckoutState {
@@ -86,6 +89,7 @@ impl CheckoutState {
             expires_at: order.expires_at,
             payment_intent_id: None,
             client_secret: None,
+            pinned: false,
         }
     }
 }

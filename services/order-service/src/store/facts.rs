@@ -61,6 +61,49 @@ pub async fn note(
     Ok(())
 }
 
+/// Notes that all that was refunded is with us again: the payment is what it was before.
+pub async fn note_kept(conn: &mut PgConnection, id: OrderId, at: OffsetDateTime) -> Result<(), OrderError> {
+    sqlx::query!(
+        r#"
+        update orders o
+           set payment_status = case when exists (select from payment_facts f
+                                                   where f.order_id = o.id and f.fact = 'mismatch')
+                                     then 'mismatch' else 'succeeded' end,
+               version = version + 1, updated_at = $2
+         where id = $1 and payment_status in ('partially_refunded', 'refunded')
+        "#,
+        id.get(),
+        at,
+    )
+    .execute(conn)
+    .await
+    .map_err(fault("note that a refund came back"))?;
+    Ok(())
+}
+
+/// Notes where a dispute of the order's payment stands. News of one payment comes in order.
+pub async fn note_dispute(
+    conn: &mut PgConnection,
+    id: OrderId,
+    dispute_status: &str,
+    at: OffsetDateTime,
+) -> Result<(), OrderError> {
+    sqlx::query!(
+        r#"
+        update orders
+           set dispute_status = $2, version = version + 1, updated_at = $3
+         where id = $1 and dispute_status <> $2
+        "#,
+        id.get(),
+        dispute_status,
+        at,
+    )
+    .execute(conn)
+    .await
+    .map_err(fault("note a dispute"))?;
+    Ok(())
+}
+
 /// Where an order stands with its money.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {

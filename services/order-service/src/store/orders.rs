@@ -22,7 +22,7 @@ pub async fn find_all(
     let rows = sqlx::query_as!(
         OrderRow,
         r#"
-        select id, order_number, user_id, status, payment_status, fulfillment_status, version, currency,
+        select id, order_number, user_id, status, payment_status, dispute_status, fulfillment_status, version, currency,
                subtotal_minor, tax_minor, tax_included, shipping_minor, discount_minor, total_minor, shipping_address,
                shipping_city, shipping_state, shipping_zip, shipping_country, customer_notes, tracking_number,
                carrier, payment_intent_id, cancel_reason, expires_at, created_at, updated_at

@@ -135,5 +135,5 @@ async fn a_wrong_amount_goes_back_with_a_cancel() {
     assert_eq!(shop.cancel(ALICE, order).await.status, 200);
     shop.settled().await;
     assert_eq!(shop.money.changes(order), ["made", "captured", "refunded"]);
-    assert_eq!(shop.stock.changes(order), ["held", "released"]);
+    assert_eq!(shop.stock.changes(order), ["held", "pinned", "released"]);
 }

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, also in what its tests share"
 )]
 
+mod disputes;
 mod doubles;
 mod harness;
 
@@ -19,6 +20,7 @@ mod lists;
 mod mails;
 mod moving;
 mod payment;
+mod pins;
 mod placing;
 mod sellers;
 mod shedding;

@@ -118,13 +118,13 @@ async fn another_amount_never_pays_an_order() {
             ["pending", "confirmed"],
             "a person decides"
         );
-        assert_eq!(shop.stock.changes(order), ["held"]);
+        assert_eq!(shop.stock.changes(order), ["held", "pinned"]);
 
         // The admin sends it back: then the order has no more to wait for.
         shop.money.refund(order, minor);
         shop.settle().await;
         assert_eq!(shop.status(order).await, "cancelled");
-        assert_eq!(shop.stock.changes(order), ["held", "released"]);
+        assert_eq!(shop.stock.changes(order), ["held", "pinned", "released"]);
     }
     shop.settled().await;
 }

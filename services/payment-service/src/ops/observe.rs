@@ -6,7 +6,8 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use types::{Actor, OrderId};
 use wire::events::{
-    Event, PaymentCancelled, PaymentFailed, PaymentMismatched, PaymentRefunded, PaymentSucceeded,
+    Event, PaymentCancelled, PaymentFailed, PaymentMismatched, PaymentMoved, PaymentRefunded,
+    PaymentSucceeded,
 };
 
 use super::disputes::see_dispute;
@@ -68,6 +69,14 @@ pub async fn observe(
         tell(conn, &payment, &event, at).await?;
         count_refund(&before, &payment);
     }
+    if moved_openly(before.status, payment.status) {
+        let event = PaymentMoved {
+            order_id: order,
+            payment_id: payment.id,
+            status: payment.status.name().to_owned(),
+        };
+        tell(conn, &payment, &event, at).await?;
+    }
     if payment == before {
         return Ok(payment);
     }
@@ -75,6 +84,12 @@ pub async fn observe(
     payment.version += 1;
     payment.updated_at = at;
     Ok(payment)
+}
+
+/// Whether an open payment stands elsewhere than it was last told of. That it failed, was made or ended is told as such.
+fn moved_openly(from: Status, to: Status) -> bool {
+    let under_way = |status| matches!(status, Status::Processing | Status::RequiresAction);
+    from != to && (under_way(to) || to == Status::Pending && under_way(from))
 }
 
 async fn see_intent(

@@ -73,15 +73,16 @@ pub async fn negative(conn: &mut PgConnection) -> Result<Tally, ProductError> {
     .map_err(fault("look for negative stock"))
 }
 
-/// Open holds, and which of them ended before `settled_before` and still hold (STK-7).
+/// Open holds, and which of them ended before `settled_before` and still hold although nobody pinned them (STK-7).
 #[tracing::instrument(name = "db.audit.overdue", skip_all)]
 pub async fn overdue(conn: &mut PgConnection, settled_before: OffsetDateTime) -> Result<Tally, ProductError> {
     sqlx::query_as!(
         Tally,
         r#"
-        select count(*) as "checked!", count(*) filter (where expires_at < $1) as "broken!",
+        select count(*) as "checked!", count(*) filter (where expires_at < $1 and pinned_at is null) as "broken!",
                coalesce((array_agg(format('the hold of order %s ended at %s', order_id, expires_at)
-                                   order by order_id) filter (where expires_at < $1))[1:5], '{}') as "first!"
+                                   order by order_id)
+                         filter (where expires_at < $1 and pinned_at is null))[1:5], '{}') as "first!"
           from reservations
          where state = 'held'
         "#,

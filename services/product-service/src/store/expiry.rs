@@ -48,7 +48,7 @@ pub async fn due(conn: &mut PgConnection, now: OffsetDateTime, limit: i64) -> Re
         r#"
         select order_id
           from reservations
-         where state = 'held' and expires_at <= $1
+         where state = 'held' and expires_at <= $1 and pinned_at is null
          order by expires_at
          limit $2
         "#,
@@ -73,7 +73,7 @@ pub async fn due_of(
         r#"
         select r.order_id
           from reservations r
-         where r.state = 'held' and r.expires_at <= $2 and r.order_id is distinct from $3
+         where r.state = 'held' and r.expires_at <= $2 and r.pinned_at is null and r.order_id is distinct from $3
            and exists (select from reservation_lines l where l.order_id = r.order_id and l.product_id = any($1))
          order by r.expires_at
          limit $4
@@ -110,7 +110,7 @@ pub async fn free(
         ), freed as (
             update reservations
                set state = 'expired', updated_at = $3
-             where order_id = any($1) and state = 'held' and expires_at <= $3
+             where order_id = any($1) and state = 'held' and expires_at <= $3 and pinned_at is null
                and (select count(*) from locked) > 0
             returning order_id
         ), lines as (

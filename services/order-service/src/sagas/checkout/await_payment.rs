@@ -1,5 +1,5 @@
 //! Waits for the money: woken by a payment fact, by a cancellation, or by the deadline. Only the order's own amount, told
-//! as a fact, ends the waiting well.
+//! as a fact, ends the waiting well. While another amount waits for a decision, or money is under way, the stock is pinned.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const KEPT_SECONDS: u32 = 120;
 /// How often to look whether somebody has sent a wrong amount back; the fact of it wakes us anyway.
 const DECISION: Duration = Duration::from_secs(3_600);
 
-pub(super) async fn run(saga: &Checkout, s: &CheckoutState) -> Result<Progress, StepError> {
+pub(super) async fn run(saga: &Checkout, s: &mut CheckoutState) -> Result<Progress, StepError> {
     let now = saga.clock.now();
     match look(saga, s).await.map_err(unknown)? {
         Look::Paid => return Ok(Progress::Done),
@@ -28,12 +28,22 @@ pub(super) async fn run(saga: &Checkout, s: &CheckoutState) -> Result<Progress, 
         Look::SentBack => return Err(refused("refunded", "what was paid was sent back")),
         // Another amount than the order's: it neither pays nor expires until a person has decided (PAY-14).
         Look::Mismatched => {
+            pin(saga, s, true, "another amount than the order's arrived").await?;
             return Ok(Progress::Park {
                 until: now + DECISION,
             });
         }
-        Look::Waiting if now < s.expires_at => return Ok(Progress::Park { until: s.expires_at }),
-        Look::Waiting => {}
+        // Nor does it expire while its money is under way.
+        Look::Processing => {
+            pin(saga, s, true, "the payment is processing").await?;
+            return Ok(Progress::Park {
+                until: now + DECISION,
+            });
+        }
+        Look::Waiting => pin(saga, s, false, "nothing is under way any more").await?,
+    }
+    if now < s.expires_at {
+        return Ok(Progress::Park { until: s.expires_at });
     }
     // Time is up. The intent is cancelled first: if money beat us to it, the fact of it decides, and is on its way
     // (ORD-7).
@@ -51,6 +61,16 @@ pub(super) async fn run(saga: &Checkout, s: &CheckoutState) -> Result<Progress, 
     }
 }
 
+/// Keeps the stock beyond its time, or lets that count again, unless it is so already.
+async fn pin(saga: &Checkout, s: &mut CheckoutState, pinned: bool, why: &str) -> Result<(), StepError> {
+    if s.pinned != pinned {
+        let done = saga.inventory.pin(s.order_id, pinned, why).await;
+        done.map_err(step_error)?;
+        s.pinned = pinned;
+    }
+    Ok(())
+}
+
 /// Where the order stands with its money.
 enum Look {
     /// All of it is there.
@@ -63,6 +83,8 @@ enum Look {
     SentBack,
     /// A wrong amount came.
     Mismatched,
+    /// The provider works on it.
+    Processing,
     /// Nothing has come.
     Waiting,
 }
@@ -76,6 +98,7 @@ async fn look(saga: &Checkout, s: &CheckoutState) -> Result<Look, OrderError> {
         (_, "cancelled") => Look::Withdrawn,
         (_, "refunded") => Look::SentBack,
         (_, "mismatch" | "partially_refunded") => Look::Mismatched,
+        (_, "processing") => Look::Processing,
         _ => Look::Waiting,
     })
 }

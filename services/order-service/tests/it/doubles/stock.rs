@@ -181,6 +181,13 @@ impl Shelf {
         }
     }
 
+    fn pin(&mut self, order: i64, pinned: bool) {
+        if self.state(order) == Some(State::Held) {
+            self.changes
+                .push((order, if pinned { "pinned" } else { "unpinned" }));
+        }
+    }
+
     fn release(&mut self, order: i64) -> Result<(), Status> {
         match self.state(order) {
             Some(State::Held) => self.turn(order, State::Released, "released"),

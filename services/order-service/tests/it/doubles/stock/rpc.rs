@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tonic::{Request, Response, Status};
 use wire::rpc::inventory::inventory_server::Inventory;
 use wire::rpc::inventory::{
-    CommitReply, CommitRequest, ExtendReply, ExtendRequest, HoldReply, HoldRequest, QuoteReply, QuoteRequest,
+    CommitReply, CommitRequest, ExtendReply, ExtendRequest, HoldReply, HoldRequest, PinReply, PinRequest, QuoteReply, QuoteRequest,
     QuotedProduct, ReleaseReply, ReleaseRequest, RestockReply, RestockRequest,
 };
 
@@ -62,6 +62,15 @@ impl Inventory for Stock {
         let order = request.into_inner().order_id;
         self.done("commit", order, move |shelf| {
             shelf.commit(order).map(|()| CommitReply {})
+        })
+        .await
+    }
+
+    async fn pin(&self, request: Request<PinRequest>) -> Result<Response<PinReply>, Status> {
+        let PinRequest { order_id, pinned, .. } = request.into_inner();
+        self.done("pin", order_id, move |shelf| {
+            shelf.pin(order_id, pinned);
+            Ok(PinReply {})
         })
         .await
     }
