@@ -143,6 +143,7 @@ fn wrong_money(order: &OrderStands, money: Option<&OrderMoney>) -> Option<String
     let state = money.map_or("none", |m| m.status.as_str());
     let captured = money.map_or(0, |m| m.captured_minor);
     let back = money.map_or(0, |m| m.refunded_minor + m.refund_pending_minor);
+    let lost = money.map_or(0, |m| m.lost_minor);
     let whole =
         captured == order.total_minor && money.is_some_and(|m| m.currency.as_ref() == Some(&order.currency));
     let fits = match order.status.as_str() {
@@ -151,7 +152,11 @@ fn wrong_money(order: &OrderStands, money: Option<&OrderMoney>) -> Option<String
             whole && matches!(state, "succeeded" | "partially_refunded")
         }
         "refunded" => whole && state == "refunded",
-        "cancelled" => captured == back && (captured == 0 || whole || state == "mismatch"),
+        // What a bank took for good went back too, though not from our hand.
+        "cancelled" => {
+            (captured == back || lost > 0 && captured <= back + lost)
+                && (captured == 0 || whole || state == "mismatch")
+        }
         _ => captured == 0,
     };
     (!fits).then(|| {

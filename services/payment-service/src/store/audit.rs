@@ -22,6 +22,8 @@ pub struct OrderMoney {
     pub refunded_minor: i64,
     /// What is on its way back.
     pub refund_pending_minor: i64,
+    /// What a bank took for good: its dispute was lost.
+    pub lost_minor: i64,
     /// Nothing of it changed lately.
     pub settled: bool,
 }
@@ -118,6 +120,7 @@ pub async fn orders(
         OrderMoney,
         r#"
         select order_id, status, currency, captured_minor, refunded_minor, refund_pending_minor,
+               case dispute_status when 'lost' then disputed_minor else 0 end as "lost_minor!",
                updated_at < $3 as "settled!"
           from payments
          where order_id > $1 and order_id <= $2

@@ -36,7 +36,7 @@ pub struct Shop {
     pub db: TestDb,
     pub clock: Arc<TestClock>,
     pub app: App,
-    inventory: InventoryClient<RpcNeighbour>,
+    pub inventory: InventoryClient<RpcNeighbour>,
     signing: EncodingKey,
     dir: PathBuf,
 }

@@ -15,4 +15,5 @@ mod extending;
 mod folding;
 mod harness;
 mod model;
+mod pins;
 mod reservations;
