@@ -12,12 +12,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::code;
 
+use crate::card_data;
 use crate::problem::Problem;
 
 /// How deep JSON may nest (GW-4).
 const MAX_DEPTH: usize = 64;
 
-/// A JSON body. 415 for another media type, 400 for what is not JSON, 422 with a pointer for a wrong type.
+/// A JSON body. 415 for another media type, 400 for what is not JSON, 422 with a pointer for a wrong type, and for card
+/// data wherever it is (PAY-18).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Json<T>(pub T);
 
@@ -43,6 +45,9 @@ impl<T: DeserializeOwned> Json<T> {
             return Err(
                 Problem::new(code::MALFORMED).detail(format!("JSON may nest {MAX_DEPTH} levels deep."))
             );
+        }
+        if let Some(pointer) = card_data::find(bytes) {
+            return Err(Problem::invalid_at(pointer, card_data::WHY));
         }
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {

@@ -2,6 +2,7 @@
 //! layer that gives each request its context, its log line and its metrics.
 
 mod caller;
+mod card_data;
 mod checks;
 mod conditional;
 mod cursor;

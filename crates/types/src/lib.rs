@@ -3,6 +3,7 @@
 //! A value that exists was checked: each type is made by a constructor that refuses what is not one.
 //! Nothing here does I/O.
 
+mod card_number;
 mod clock;
 mod decimal;
 mod email;
@@ -13,6 +14,7 @@ mod quantity;
 mod role;
 mod rounding;
 
+pub use card_number::holds_card_number;
 pub use clock::{Clock, SystemClock, TestClock, rfc3339};
 pub use decimal::{BadAmount, DecimalText};
 pub use email::{BadEmail, Email};

@@ -1,6 +1,5 @@
 //! Values and rules of money for orders: pure, without I/O or a clock.
 
-pub mod card_number;
 #[cfg(test)]
 mod convergence;
 pub mod dispute;
@@ -10,7 +9,6 @@ pub mod payment;
 pub mod refund;
 pub mod refusal;
 
-pub use card_number::holds_card_number;
 pub use dispute::{Dispute, DisputeStatus, Disputed, Moved};
 pub use payment::{IntentSeen, IntentState, News, Payment, Status};
 pub use refund::{Refund, RefundSeen, RefundStatus};

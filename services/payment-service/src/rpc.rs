@@ -1,7 +1,7 @@
 //! The gRPC server: money for order-service's sagas. Every call may be repeated.
 
 use tonic::{Request, Response, Status};
-use types::{Currency, Money, OrderId, UserId};
+use types::{Currency, Money, OrderId, UserId, holds_card_number};
 use wire::rpc::payments::payments_server::Payments;
 use wire::rpc::payments::{
     CancelIntentReply, CancelIntentRequest, CreateIntentReply, CreateIntentRequest, RefundRestReply,
@@ -9,7 +9,6 @@ use wire::rpc::payments::{
 };
 
 use crate::AppState;
-use crate::domain::holds_card_number;
 use crate::ops::{cancel_intent, create_intent, refund};
 
 /// The longest reason that is kept.

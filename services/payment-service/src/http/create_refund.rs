@@ -9,9 +9,10 @@ use wire::payments as dto;
 use super::create_intent::Body;
 use super::once::{Once, Turn};
 use crate::AppState;
-use crate::domain::{Payment, Refund, holds_card_number};
+use crate::domain::{Payment, Refund};
 use crate::error::PaymentError;
 use crate::ops::refund::{self, Ask};
+use crate::stripe::to_provider;
 
 /// The longest reason, in characters.
 const REASON: usize = 500;
@@ -69,10 +70,6 @@ async fn check(app: &AppState, body: &dto::CreateRefund) -> Result<(Option<Money
     let mut checks = Checks::new();
     let reason = match body.reason.as_deref().map(str::trim).filter(|r| !r.is_empty()) {
         None => None,
-        Some(reason) if holds_card_number(reason) => {
-            checks.refuse("/reason", "a card number has no business here");
-            None
-        }
         Some(reason) => checks.text("/reason", reason, 1, REASON),
     };
     let amount = match &body.amount {
@@ -80,6 +77,13 @@ async fn check(app: &AppState, body: &dto::CreateRefund) -> Result<(Option<Money
         Some(text) => match refund::amount_of(app, body.order_id, text).await? {
             Ok(amount) if amount.minor() == 0 => {
                 checks.refuse("/amount", "nothing is no refund");
+                None
+            }
+            Ok(amount) if to_provider(amount.minor(), amount.currency()).is_none() => {
+                checks.refuse(
+                    "/amount",
+                    "the payment provider does not count so finely in this currency",
+                );
                 None
             }
             amount => checks.take("/amount", amount),

@@ -15,7 +15,10 @@ fn exponent(currency: Currency) -> u8 {
 /// Our minor units as Stripe's. `None` if Stripe cannot count that amount.
 #[must_use]
 pub fn to_provider(minor: i64, currency: Currency) -> Option<i64> {
-    scale(minor, currency.exponent(), exponent(currency))
+    let amount = scale(minor, currency.exponent(), exponent(currency))?;
+    // Card networks count no more than two decimals: where there are three, the last is zero.
+    let countable = exponent(currency) < 3 || amount % 10 == 0;
+    countable.then_some(amount)
 }
 
 /// Stripe's amount in our minor units. `None` if it does not fit.
@@ -52,6 +55,8 @@ mod tests {
             assert_eq!(to_provider(ours, currency), Some(theirs), "{code}");
             assert_eq!(from_provider(theirs, currency), Some(ours), "{code}");
         }
-        assert_eq!(to_provider(501, Currency::parse("MGA").unwrap()), None);
+        for (code, minor) in [("MGA", 501), ("KWD", 1_234), ("BHD", 9)] {
+            assert_eq!(to_provider(minor, Currency::parse(code).unwrap()), None, "{code}");
+        }
     }
 }
