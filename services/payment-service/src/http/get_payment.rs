@@ -10,11 +10,13 @@ use wire::payments as dto;
 use crate::AppState;
 use crate::domain::{DisputeStatus, Payment, Refusal};
 use crate::error::PaymentError;
+use crate::ops::refresh::glance;
 use crate::ops::settle::payment_of;
 
 /// Shows an order's payment.
 ///
-/// For the order's owner and admins; for others it is not there. Never holds a client secret.
+/// For the order's owner and admins; for others it is not there. Never holds a client secret. An open payment is read
+/// anew from the provider, though not every time: a payer who comes back sees that it was paid, webhook or not.
 #[utoipa::path(
     get, path = "/payments/order/{orderId}", tag = "payments",
     params(("orderId" = OrderId, Path)),
@@ -38,6 +40,7 @@ pub(super) async fn get_payment(
     let amount = payment
         .amount
         .ok_or_else(|| PaymentError::from(Refusal::PaymentNotFound(order)))?;
+    let payment = glance(&app, payment).await?;
     let tag = etag_of_version(payment.version);
     fresh_or(&headers, Some(tag), "private, no-cache", &show(payment, amount))
 }

@@ -1,13 +1,15 @@
 //! Reading a payment anew from the provider, without an event that told us to: what a lost webhook would have said
 //! is found here.
 
+use std::time::Duration;
+
 use types::OrderId;
 
 use super::observe::{Seen, observe};
 use super::settle::payment_of;
 use crate::domain::{IntentState, Payment};
 use crate::error::PaymentError;
-use crate::store::fault;
+use crate::store::{fault, payments};
 use crate::stripe::{Refund, StripeError};
 use crate::{AppState, NAME};
 
@@ -28,6 +30,31 @@ pub async fn refresh(app: &AppState, order: OrderId) -> Result<bool, PaymentErro
         tracing::info!(order.id = %order, from = before.status.name(), to = after.status.name(), "found by reading");
     }
     Ok(news)
+}
+
+/// How long what is known of an open payment is fresh enough for whoever asks.
+const FRESH: Duration = Duration::from_secs(3);
+/// How long they wait for the provider.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The payment for somebody who looks at it, perhaps just back from paying: an open one is read anew, though not more
+/// often than every few seconds, and shown as it was if the provider does not answer.
+pub async fn glance(app: &AppState, payment: Payment) -> Result<Payment, PaymentError> {
+    let order = payment.order_id;
+    if !payment.status.is_open() || payment.intent_id.is_none() {
+        return Ok(payment);
+    }
+    if !payments::look_at(&app.db, order, app.clock.now(), FRESH).await? {
+        return Ok(payment);
+    }
+    match tokio::time::timeout(PATIENCE, refresh(app, order)).await {
+        Ok(Ok(_)) => Ok(payment_of(app, order).await?.unwrap_or(payment)),
+        Ok(Err(error)) => {
+            tracing::warn!(order.id = %order, %error, "a payment is shown as it was");
+            Ok(payment)
+        }
+        Err(_elapsed) => Ok(payment),
+    }
 }
 
 /// The intent, and its refunds where money had arrived.

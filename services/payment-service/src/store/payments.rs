@@ -173,6 +173,26 @@ pub async fn set_aside(
     Ok(written.rows_affected() == 1)
 }
 
+/// Notes that an open payment is looked after now, unless somebody did within `span`; then false.
+#[tracing::instrument(name = "db.payments.look_at", skip_all, fields(order.id = %order))]
+pub async fn look_at(
+    pool: &PgPool,
+    order: OrderId,
+    now: OffsetDateTime,
+    span: Duration,
+) -> Result<bool, PaymentError> {
+    let written = sqlx::query!(
+        "update payments set checked_at = $2 where order_id = $1 and checked_at <= $3",
+        order.get(),
+        now,
+        now - span,
+    )
+    .execute(pool)
+    .await
+    .map_err(fault("look after the payment"))?;
+    Ok(written.rows_affected() == 1)
+}
+
 /// Takes open payments that nobody has looked after for `span`, up to `limit`, and notes that they are looked after
 /// now.
 #[tracing::instrument(name = "db.payments.unwatched", skip_all)]

@@ -12,7 +12,9 @@ mod doubles;
 mod harness;
 
 mod access;
+mod cards;
 mod convergence;
+mod currencies;
 mod intents;
 mod ledger;
 mod outages;
