@@ -8,8 +8,8 @@ use wire::rpc::identity::ContactRequest;
 use wire::rpc::identity::identity_client::IdentityClient;
 use wire::rpc::inventory::inventory_client::InventoryClient;
 use wire::rpc::inventory::{
-    CommitRequest, ExtendRequest, HoldRequest, PinRequest, QuoteRequest, QuotedProduct, ReleaseRequest, RestockRequest,
-    StockLine,
+    CommitRequest, ExtendRequest, HoldRequest, PinRequest, QuoteRequest, QuotedProduct, ReleaseRequest,
+    RestockRequest, StockLine,
 };
 use wire::rpc::payments::payments_client::PaymentsClient;
 use wire::rpc::payments::{CancelIntentRequest, CreateIntentReply, CreateIntentRequest, RefundRestRequest};

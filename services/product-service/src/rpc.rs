@@ -4,8 +4,8 @@ use tonic::{Request, Response, Status};
 use types::{OrderId, UserId};
 use wire::rpc::inventory::inventory_server::Inventory;
 use wire::rpc::inventory::{
-    CommitReply, CommitRequest, ExtendReply, ExtendRequest, HoldReply, HoldRequest, PinReply, PinRequest, QuoteReply, QuoteRequest,
-    QuotedProduct, ReleaseReply, ReleaseRequest, RestockReply, RestockRequest,
+    CommitReply, CommitRequest, ExtendReply, ExtendRequest, HoldReply, HoldRequest, PinReply, PinRequest,
+    QuoteReply, QuoteRequest, QuotedProduct, ReleaseReply, ReleaseRequest, RestockReply, RestockRequest,
 };
 
 use crate::AppState;

@@ -7,9 +7,11 @@ use wire::events::PaymentDisputed;
 
 use super::observe::tell;
 use crate::NAME;
+use crate::domain::ledger::Fact;
 use crate::domain::{Dispute, DisputeStatus, Disputed, Payment};
 use crate::error::PaymentError;
 use crate::store::disputes;
+use crate::store::ledger::{self, Posting};
 
 /// Takes in one dispute, and tells of it if the payment is disputed otherwise than before.
 pub(super) async fn see_dispute(
@@ -34,6 +36,7 @@ pub(super) async fn see_dispute(
                 seen.id
             )));
         }
+        post(conn, &payment, known.as_ref(), &dispute, at).await?;
         count(&payment, known.as_ref(), &dispute);
     }
     all.push(dispute);
@@ -51,6 +54,53 @@ pub(super) async fn see_dispute(
         tell(conn, &payment, &event, at).await?;
     }
     Ok(payment)
+}
+
+/// Posts what was taken for it, and what was given back, in the currency of the balance that it was taken from.
+async fn post(
+    conn: &mut PgConnection,
+    payment: &Payment,
+    known: Option<&Dispute>,
+    now: &Dispute,
+    at: OffsetDateTime,
+) -> Result<(), PaymentError> {
+    let withdrawn = now
+        .withdrawn
+        .as_ref()
+        .filter(|_| known.is_none_or(|d| d.withdrawn.is_none()));
+    let reinstated = now
+        .reinstated
+        .as_ref()
+        .filter(|_| known.is_none_or(|d| d.reinstated.is_none()));
+    let facts = [
+        withdrawn.map(|m| {
+            (
+                m,
+                Fact::Withdrawn {
+                    minor: m.minor,
+                    fee_minor: m.fee_minor,
+                },
+            )
+        }),
+        reinstated.map(|m| {
+            (
+                m,
+                Fact::Reinstated {
+                    minor: m.minor,
+                    fee_minor: m.fee_minor,
+                },
+            )
+        }),
+    ];
+    for (moved, fact) in facts.into_iter().flatten() {
+        let posting = Posting {
+            object_id: &now.id,
+            fact,
+            currency: Some(&moved.currency),
+        };
+        ledger::post(conn, payment.id, posting, at).await?;
+    }
+    Ok(())
 }
 
 /// Somebody has to answer in time, or to learn that it is over.

@@ -74,6 +74,13 @@ async fn a_dispute_is_shown_with_its_deadline_and_told_until_it_has_ended() {
                   where withdrawn_minor = 1000 and withdrawn_fee_minor = 1500 and withdrawn_currency = 'USD'
                     and reinstated_minor = 1000 and reinstated_fee_minor = 1500 and reason = 'fraudulent'";
     assert_eq!(shop.count(facts).await, 1);
+    // PAY-17
+    let posted = "select count(*) from ledger_entries where object_id = 'dp_1' and currency = 'USD'
+                                                         and fact in ('withdrawn', 'reinstated')";
+    assert_eq!(shop.count(posted).await, 2);
+    let left = "select sum(abs(sum))::bigint from (select sum(amount_minor) from ledger_lines
+                  where account in ('disputed', 'fees') group by account) sums";
+    assert_eq!(shop.count(left).await, 0, "won, it has cost nothing");
 }
 
 // PAY-10, PAY-15

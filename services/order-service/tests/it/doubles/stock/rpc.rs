@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tonic::{Request, Response, Status};
 use wire::rpc::inventory::inventory_server::Inventory;
 use wire::rpc::inventory::{
-    CommitReply, CommitRequest, ExtendReply, ExtendRequest, HoldReply, HoldRequest, PinReply, PinRequest, QuoteReply, QuoteRequest,
-    QuotedProduct, ReleaseReply, ReleaseRequest, RestockReply, RestockRequest,
+    CommitReply, CommitRequest, ExtendReply, ExtendRequest, HoldReply, HoldRequest, PinReply, PinRequest,
+    QuoteReply, QuoteRequest, QuotedProduct, ReleaseReply, ReleaseRequest, RestockReply, RestockRequest,
 };
 
 use super::Stock;
