@@ -5,6 +5,7 @@ use pg::gauges::{Gauges, LookError, Reading, count};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use crate::domain::DisputeStatus;
 use crate::store::counts::{Waiting, waiting};
 use crate::{AppState, NAME};
 
@@ -70,6 +71,9 @@ fn begin() {
         }
     }
     metrics::counter!("refunds_failed_total", "service" => NAME).increment(0);
+    for status in DisputeStatus::ALL {
+        metrics::counter!("disputes_total", "service" => NAME, "status" => status.name()).increment(0);
+    }
     metrics::counter!("payments_drifted_total", "service" => NAME).increment(0);
     metrics::counter!("webhook_events_dead_total", "service" => NAME).increment(0);
     metrics::counter!("webhooks_refused_total", "service" => NAME).increment(0);

@@ -8,7 +8,7 @@ use wire::events::PaymentDisputed;
 use super::observe::tell;
 use crate::NAME;
 use crate::domain::ledger::Fact;
-use crate::domain::{Dispute, DisputeStatus, Disputed, Payment};
+use crate::domain::{Dispute, Disputed, Payment};
 use crate::error::PaymentError;
 use crate::store::disputes;
 use crate::store::ledger::{self, Posting};
@@ -117,8 +117,5 @@ fn count(payment: &Payment, known: Option<&Dispute>, now: &Dispute) {
         );
     } else if moved {
         tracing::warn!(order.id = %payment.order_id, dispute = now.id, status = now.status.name(), "a dispute moved on");
-    }
-    if now.status == DisputeStatus::Lost && moved {
-        metrics::counter!("disputes_lost_total", "service" => NAME).increment(1);
     }
 }

@@ -37,8 +37,8 @@ pub async fn payments(
         PaymentRow,
         r#"
         select id, order_id, user_id, amount_minor, currency, status, payment_intent_id, client_secret,
-               captured_minor, refunded_minor, refund_pending_minor, mismatched, dispute_status, last_error,
-               version, created_at, updated_at
+               captured_minor, refunded_minor, refund_pending_minor, mismatched, dispute_status, disputed_minor,
+               evidence_due_by, last_error, version, created_at, updated_at
           from payments
          where payment_intent_id = any($1) or order_id = any($2)
         "#,

@@ -18,7 +18,8 @@ use time::OffsetDateTime;
 use types::{Clock, OrderId, PaymentId, RefundId};
 
 use super::error::{Cause, Declined, StripeError};
-use super::objects::{Dispute, Intent, List, Refund};
+use super::dispute::Dispute;
+use super::objects::{Intent, List, Refund};
 
 /// The version whose shapes [`super::objects`] reads; the webhook endpoint is made with the same.
 const VERSION: &str = "2026-09-30.endive";

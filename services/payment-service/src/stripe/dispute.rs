@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use types::Currency;
 
 use super::amount::from_provider;
+use super::objects::id_of;
 use crate::domain::{self, DisputeStatus, Moved};
 
 /// A dispute.
@@ -13,6 +14,7 @@ pub struct Dispute {
     /// `dp_…`, `du_…`.
     pub id: String,
     /// The intent it is about.
+    #[serde(default, deserialize_with = "id_of")]
     pub payment_intent: Option<String>,
     /// Where it stands.
     pub status: String,

@@ -13,6 +13,7 @@ mod harness;
 
 mod access;
 mod cards;
+mod chargebacks;
 mod convergence;
 mod currencies;
 mod intents;

@@ -301,3 +301,59 @@ async fn what_a_killed_worker_was_at_is_taken_up_within_twenty_seconds() {
     );
     assert_eq!(shop.status(81).await, "succeeded");
 }
+
+// PAY-6: a newer version of the API, and types that nobody has heard of, are no reason to refuse an event.
+#[tokio::test]
+async fn events_of_another_api_version_and_of_types_that_nobody_knows_are_taken() {
+    let shop = Payments::start().await;
+    let intent = shop.ordered(81, 1_000).await.payment_intent_id;
+    shop.pay(&intent, "pm_card_visa").await;
+    let mut paid = shop.event("payment_intent.succeeded").await;
+    paid["api_version"] = json!("2031-12-31.zinnia");
+    paid["data"]["object"]["a_field_of_tomorrow"] = json!({"deep": [1, null, {}]});
+    let bare = json!({"id": "evt_bare", "type": "v3.core.something.happened", "livemode": false,
+                      "api_version": null, "data": {"object": {"object": "something"}}});
+    let tea =
+        json!({"id": "evt_tea", "type": "charge.dispute.brewed", "livemode": false, "data": {"object": {}}});
+    for event in [&paid, &bare, &tea] {
+        assert_eq!(shop.deliver(event).await.status, 200, "{event}");
+    }
+    shop.settle().await;
+    assert_eq!(
+        (shop.status(81).await.as_str(), shop.heard()),
+        ("succeeded", vec!["succeeded".to_owned()])
+    );
+    assert_eq!(
+        shop.count("select count(*) from webhook_events").await,
+        3,
+        "each is stored"
+    );
+    // What cannot be read as what its type says is kept for somebody to look at, never dropped.
+    let waits = "select count(*) from webhook_events where provider_event_id = 'evt_tea' and state = 'received' and error is not null";
+    assert_eq!(shop.count(waits).await, 1);
+}
+
+// PAY-6: an event is verified as it came: one byte of its text, or of its time, changes everything.
+#[tokio::test]
+async fn a_signature_is_over_the_raw_bytes_and_its_time() {
+    let shop = Payments::start().await;
+    // As no serializer would write it.
+    let body = "{ \"type\":\"tea.brewed\",\n\t\"id\": \"evt_1\", \"livemode\":false, \"data\":{\"object\":{\"n\":1.0}} }";
+    let now = shop.clock.now();
+    let good = sign(&Secret::new(SECRET), body.as_bytes(), now);
+    let compact = serde_json::from_str::<Value>(body).unwrap().to_string();
+    assert_eq!(shop.webhook(&good, compact).await.code(), "invalid-signature");
+    let moment = now.unix_timestamp();
+    let shifted = good.replace(&format!("t={moment}"), &format!("t={}", moment + 1));
+    assert_ne!(good, shifted);
+    assert_eq!(shop.webhook(&shifted, body).await.code(), "invalid-signature");
+    // While secrets rotate the provider signs with both; one that fits is enough.
+    let digest = good.rsplit_once("v1=").unwrap().1;
+    let both = format!("t={moment},v1={},v1={digest},v0=00", "0".repeat(64));
+    assert_eq!(shop.webhook(&both, body).await.status, 200);
+    assert_eq!(
+        shop.count("select count(*) from webhook_events where payload::text like '%\"n\":1.0%'")
+            .await,
+        1
+    );
+}

@@ -224,7 +224,7 @@ impl Run<'_> {
             ),
             Some(payment) => {
                 let mut all = self.money_first(payment).await?;
-                all.push(Seen::Dispute(dispute.status.clone()));
+                all.push(Seen::Dispute(dispute.seen()));
                 let what = format!("it is {} over there", dispute.status);
                 match self.take_in(payment.order_id, &all).await? {
                     Ok(after) if after.version == payment.version => return Ok(()),
