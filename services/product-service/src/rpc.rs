@@ -13,7 +13,7 @@ use crate::domain::{HoldLines, Refusal, Ttl};
 use crate::error::ProductError;
 use crate::ops::stock;
 use crate::store::holds::Wish;
-use crate::store::{fault, pins, reservations};
+use crate::store::reservations;
 
 /// The most products of one quote.
 const MAX_QUOTED: usize = 1_000;
@@ -87,13 +87,8 @@ impl Inventory for Stock {
     async fn pin(&self, request: Request<PinRequest>) -> Result<Response<PinReply>, Status> {
         let request = request.into_inner();
         let (order, reason) = (order(request.order_id)?, text(&request.reason));
-        let mut conn = self.0.db.acquire().await.map_err(fault("reach the database"))?;
-        let now = self.0.clock.now();
-        if pins::set(&mut conn, order, request.pinned, &reason, now).await? {
-            let pinned = if request.pinned { "yes" } else { "no" };
-            metrics::counter!("stock_pins_total", "service" => crate::NAME, "pinned" => pinned).increment(1);
-            tracing::warn!(order.id = %order, pinned, reason, "a hold was pinned, or is no longer");
-        }
+        let done = stock::pin(&self.0.db, &*self.0.clock, order, request.pinned, &reason).await;
+        self.0.stock_changed("pin", done)?;
         Ok(Response::new(PinReply {}))
     }
 

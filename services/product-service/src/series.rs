@@ -61,7 +61,7 @@ async fn look(
 /// Counters start at nothing: one that began with its first event would show no increase.
 fn begin() {
     metrics::counter!("holds_expired_total", "service" => NAME).increment(0);
-    for operation in ["hold", "commit", "release", "restock", "expire"] {
+    for operation in ["hold", "pin", "commit", "release", "restock", "expire"] {
         for outcome in ["done", "refused", "failed"] {
             metrics::counter!(
                 "stock_operations_total",

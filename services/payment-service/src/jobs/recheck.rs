@@ -6,10 +6,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::forever;
-use crate::AppState;
 use crate::error::PaymentError;
 use crate::ops::refresh::refresh;
 use crate::store::payments;
+use crate::{AppState, NAME};
 
 /// Payments read at once.
 const BATCH: i64 = 20;
@@ -30,8 +30,13 @@ pub async fn work(app: AppState, stop: CancellationToken) {
 pub async fn run_due(app: &AppState) -> Result<usize, PaymentError> {
     let orders = payments::unwatched(&app.db, app.clock.now(), app.recheck, BATCH).await?;
     for order in &orders {
-        if let Err(error) = refresh(app, *order).await {
-            tracing::warn!(order.id = %order, %error, "a payment could not be read anew");
+        match refresh(app, *order).await {
+            // Nobody told us, and nobody had asked.
+            Ok(true) => metrics::counter!("payments_drifted_total", "service" => NAME).increment(1),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(order.id = %order, %error, "a payment could not be read anew");
+            }
         }
     }
     Ok(orders.len())

@@ -7,11 +7,11 @@ use types::OrderId;
 
 use super::observe::{Seen, observe};
 use super::settle::payment_of;
+use crate::AppState;
 use crate::domain::{IntentState, Payment};
 use crate::error::PaymentError;
 use crate::store::{fault, payments};
 use crate::stripe::{Refund, StripeError};
-use crate::{AppState, NAME};
 
 /// Takes in how the order's intent and its refunds stand over there. Returns whether that was news.
 #[tracing::instrument(name = "payment.refresh", skip_all, fields(order.id = %order))]
@@ -26,7 +26,6 @@ pub async fn refresh(app: &AppState, order: OrderId) -> Result<bool, PaymentErro
     app.relay.nudge();
     let news = after.status != before.status;
     if news {
-        metrics::counter!("payments_drifted_total", "service" => NAME).increment(1);
         tracing::info!(order.id = %order, from = before.status.name(), to = after.status.name(), "found by reading");
     }
     Ok(news)

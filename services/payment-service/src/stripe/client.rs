@@ -17,8 +17,8 @@ use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use types::{Clock, OrderId, PaymentId, RefundId};
 
-use super::error::{Cause, Declined, StripeError};
 use super::dispute::Dispute;
+use super::error::{Cause, Declined, StripeError};
 use super::objects::{Intent, List, Refund};
 
 /// The version whose shapes [`super::objects`] reads; the webhook endpoint is made with the same.

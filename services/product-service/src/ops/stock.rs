@@ -10,7 +10,7 @@ use types::{Clock, OrderId};
 
 use crate::domain::{EXTENDED, Refusal, State, Ttl};
 use crate::error::ProductError;
-use crate::store::{expiry, fault, reservations};
+use crate::store::{expiry, fault, pins, reservations};
 
 /// How often to look again when somebody else was faster. Each time means that they changed this very reservation,
 /// and there are not that many changes to make.
@@ -123,6 +123,21 @@ async fn recommit(
     }
     changed.extend(taken);
     Ok(changed)
+}
+
+/// Keeps what the order holds beyond its time, or lets that count again; nothing where nothing is held (PAY-14).
+pub async fn pin(
+    pool: &PgPool,
+    clock: &dyn Clock,
+    order: OrderId,
+    pinned: bool,
+    reason: &str,
+) -> Result<Done<()>, ProductError> {
+    let mut conn = pool.acquire().await.map_err(fault("reach the database"))?;
+    if pins::set(&mut conn, order, pinned, reason, clock.now()).await? {
+        tracing::warn!(order.id = %order, pinned, reason, "a hold was pinned, or is no longer");
+    }
+    Ok(Done::nothing(()))
 }
 
 /// Gives back what the order holds. Before its hold it leaves a tombstone, which refuses the hold (STK-9, STK-10).

@@ -33,7 +33,7 @@ pub async fn open(conn: &mut PgConnection, before: OffsetDateTime) -> Result<Ope
         Open,
         r#"
         select (select count(*) from reservations where state = 'held') as "holds!",
-               (select count(*) from reservations where state = 'held' and expires_at < $1) as "overdue!",
+               (select count(*) from reservations where state = 'held' and expires_at < $1 and pinned_at is null) as "overdue!",
                (select coalesce(sum(reserved), 0)::bigint from stock where reserved > 0) as "units!"
         "#,
         before,
