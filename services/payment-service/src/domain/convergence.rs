@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use types::{Currency, Money, OrderId, PaymentId, UserId};
-
+use super::payment::tests::payment;
 use super::{
     Dispute, DisputeStatus, Disputed, IntentSeen, IntentState, Moved, Payment, RefundStatus, Status,
 };
@@ -45,27 +44,8 @@ struct Row {
 
 impl Row {
     fn new() -> Self {
-        let at = time::macros::datetime!(2026-01-01 00:00 UTC);
-        let payment = Payment {
-            id: PaymentId::new(1).unwrap(),
-            order_id: OrderId::new(81).unwrap(),
-            user_id: UserId::new(7).ok(),
-            amount: Some(Money::from_minor(1_000, Currency::USD)),
-            status: Status::Pending,
-            intent_id: None,
-            client_secret: None,
-            captured_minor: 0,
-            refunded_minor: 0,
-            refund_pending_minor: 0,
-            mismatched: false,
-            disputed: Disputed::default(),
-            last_error: None,
-            version: 1,
-            created_at: at,
-            updated_at: at,
-        };
         Self {
-            payment,
+            payment: payment(),
             refunds: BTreeMap::new(),
             dispute: None,
         }

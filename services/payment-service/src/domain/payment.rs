@@ -282,11 +282,12 @@ impl Payment {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use types::Currency;
 
-    fn payment() -> Payment {
+    /// 10.00 USD that nobody has paid yet.
+    pub(crate) fn payment() -> Payment {
         let at = time::macros::datetime!(2026-01-01 00:00 UTC);
         Payment {
             id: PaymentId::new(1).unwrap(),

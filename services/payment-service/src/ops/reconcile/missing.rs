@@ -8,7 +8,6 @@ use super::walk::payment_of;
 use super::{Run, hash};
 use crate::domain::drift::{Finding, Kind};
 use crate::error::PaymentError;
-use crate::store::fault;
 use crate::store::reconciliations::{self, Expected};
 use crate::stripe::StripeError;
 
@@ -21,20 +20,13 @@ impl Run<'_> {
     pub(super) async fn missing_intents(&mut self) -> Result<(), PaymentError> {
         let mut after = 0;
         loop {
-            let mut conn = self
-                .desk
-                .db
-                .acquire()
-                .await
-                .map_err(fault("reach the database"))?;
-            let window = (self.since, self.started);
+            let (mut conn, window) = (self.connect().await?, (self.since, self.started));
             let expected = reconciliations::expected_intents(&mut conn, after, window, CHUNK).await?;
             drop(conn);
-            let Some(last) = expected.last() else {
+            let Some(unlisted) = self.unlisted(expected, &mut after) else {
                 return Ok(());
             };
-            after = last.row;
-            for ours in self.unlisted(expected) {
+            for ours in unlisted {
                 match self.desk.stripe.retrieve_intent(&ours.object_id).await {
                     Ok(intent) => {
                         let payments = self.ours(std::slice::from_ref(&intent)).await?;
@@ -49,20 +41,13 @@ impl Run<'_> {
     pub(super) async fn missing_refunds(&mut self) -> Result<(), PaymentError> {
         let mut after = 0;
         loop {
-            let mut conn = self
-                .desk
-                .db
-                .acquire()
-                .await
-                .map_err(fault("reach the database"))?;
-            let window = (self.since, self.started);
+            let (mut conn, window) = (self.connect().await?, (self.since, self.started));
             let expected = reconciliations::expected_refunds(&mut conn, after, window, CHUNK).await?;
             drop(conn);
-            let Some(last) = expected.last() else {
+            let Some(unlisted) = self.unlisted(expected, &mut after) else {
                 return Ok(());
             };
-            after = last.row;
-            for ours in self.unlisted(expected) {
+            for ours in unlisted {
                 match self.desk.stripe.retrieve_refund(&ours.object_id).await {
                     Ok(refund) => self.listed_refunds(std::slice::from_ref(&refund)).await?,
                     Err(error) => self.missing(Kind::Refund, ours, error)?,
@@ -71,10 +56,11 @@ impl Run<'_> {
         }
     }
 
-    fn unlisted(&self, expected: Vec<Expected>) -> Vec<Expected> {
-        let mut unlisted = expected;
-        unlisted.retain(|ours| !self.seen.contains(&hash(&ours.object_id)));
-        unlisted
+    /// Those that were not listed; `after` is moved behind all of them. `None` at the end.
+    fn unlisted(&self, mut expected: Vec<Expected>, after: &mut i64) -> Option<Vec<Expected>> {
+        *after = expected.last()?.row;
+        expected.retain(|ours| !self.seen.contains(&hash(&ours.object_id)));
+        Some(expected)
     }
 
     fn missing(&mut self, kind: Kind, ours: Expected, error: StripeError) -> Result<(), PaymentError> {

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
 use types::PaymentId;
 
 use super::super::observe::Seen;
@@ -35,15 +37,14 @@ impl Run<'_> {
         }
     }
 
+    pub(super) async fn connect(&self) -> Result<PoolConnection<Postgres>, PaymentError> {
+        self.desk.db.acquire().await.map_err(fault("reach the database"))
+    }
+
     pub(super) async fn ours(&self, intents: &[Intent]) -> Result<Vec<Payment>, PaymentError> {
         let ids: Vec<String> = intents.iter().map(|i| i.id.clone()).collect();
         let orders: Vec<i64> = intents.iter().filter_map(|i| Some(i.order_id()?.get())).collect();
-        let mut conn = self
-            .desk
-            .db
-            .acquire()
-            .await
-            .map_err(fault("reach the database"))?;
+        let mut conn = self.connect().await?;
         reconciliations::payments(&mut conn, &ids, &orders).await
     }
 
@@ -117,12 +118,7 @@ impl Run<'_> {
     pub(super) async fn listed_refunds(&mut self, refunds: &[Refund]) -> Result<(), PaymentError> {
         let payments = self.by_intent(refunds.iter().map(|r| &r.payment_intent)).await?;
         let ids: Vec<String> = refunds.iter().map(|r| r.id.clone()).collect();
-        let mut conn = self
-            .desk
-            .db
-            .acquire()
-            .await
-            .map_err(fault("reach the database"))?;
+        let mut conn = self.connect().await?;
         let known = reconciliations::refunds(&mut conn, &ids).await?;
         drop(conn);
         for refund in refunds {
@@ -263,12 +259,7 @@ impl Run<'_> {
         intents: impl Iterator<Item = &'i Option<String>>,
     ) -> Result<ByIntent, PaymentError> {
         let ids: Vec<String> = intents.flatten().cloned().collect();
-        let mut conn = self
-            .desk
-            .db
-            .acquire()
-            .await
-            .map_err(fault("reach the database"))?;
+        let mut conn = self.connect().await?;
         let payments = reconciliations::payments(&mut conn, &ids, &[]).await?;
         let named = |p: Payment| Some((p.intent_id.clone()?, p));
         Ok(payments.into_iter().filter_map(named).collect())
