@@ -213,3 +213,36 @@ async fn a_quantity_is_a_whole_number_that_can_be_bought() {
     assert_eq!(shop.written().await, 0);
     shop.settled().await;
 }
+
+// ORD-11, SAG-1: what comes together shares transactions; each order has its own lines, saga and answer nevertheless.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_that_come_together_share_their_commits() {
+    let shop = Orders::start_with(|config| config.max_open_orders = 0).await;
+    let wish = cart(&[(MUG, 1), (PEN, 1)]);
+    let answers = futures::future::join_all((0..60).map(|_| shop.post(ALICE, "/orders", &wish))).await;
+    let mut orders: Vec<i64> = answers
+        .iter()
+        .map(|answer| {
+            assert_eq!(answer.status, 201, "{answer:?}");
+            assert_eq!(answer.body["items"].as_array().unwrap().len(), 2);
+            answer.order()
+        })
+        .collect();
+    orders.sort_unstable();
+    orders.dedup();
+    assert_eq!(orders.len(), 60);
+    for table in [
+        "order_lines where position = 1",
+        "saga_log where step = 'hold-stock'",
+    ] {
+        let (rows, commits): (i64, i64) = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "select count(*), count(distinct xmin::text) from {table}"
+        )))
+        .fetch_one(&shop.app.db)
+        .await
+        .unwrap();
+        assert_eq!(rows, 60, "{table}");
+        assert!(commits <= 40, "{table}: {commits} commits for 60 orders");
+    }
+    shop.settled().await;
+}
