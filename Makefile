@@ -1,7 +1,6 @@
 # The index of what can be done here; each target is one script or one cargo command.
 .DEFAULT_GOAL := help
 .PHONY: help up test verify prove migrate bench monitoring-test stack-test sql fmt lint k8s-check load-check lint-files deny coverage
-.PHONY: help up test prove migrate bench monitoring-test sql fmt lint k8s-check load-check lint-files deny coverage
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,8 +28,8 @@ bench: ## run the benchmarks; NAME=checkout runs one
 monitoring-test: ## watch a shop with a real Prometheus: no empty panel, and an alert that arrives
 	scripts/monitoring-test.sh
 
-sql: ## rewrite the offline data of the checked SQL (.sqlx)
-	scripts/prepare-sql.sh
+sql: ## rewrite the offline data of the checked SQL (.sqlx); CRATES="pg order-service" rewrites those
+	scripts/prepare-sql.sh $(CRATES)
 
 fmt: ## format the code
 	cargo fmt --all

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Rewrites the offline data of the checked SQL queries (`.sqlx` in each crate) against a scratch PostgreSQL.
-# Run it after a change to a query or a migration, and commit what it writes.
+# Run it after a change to a query or a migration, and commit what it writes. Takes the crates to do; all, without any.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/need.sh
@@ -39,9 +39,11 @@ for service in user product order payment; do
   export "${service^^}_DATABASE_URL=$(url "$service")"
 done
 
+crates=("$@")
+[ "${#crates[@]}" -gt 0 ] || crates=(pg saga user-service product-service order-service payment-service)
 # Everything first, so that below only the one crate is built whose queries are to be written.
-cargo check -q --workspace --all-targets
-for crate in pg saga user-service product-service order-service payment-service; do
+cargo check -q --all-targets "${crates[@]/#/--package=}"
+for crate in "${crates[@]}"; do
   folder=crates/$crate
   [ -d "$folder" ] || folder=services/$crate
   rm -rf "$folder/.sqlx"
