@@ -30,6 +30,10 @@ pub struct Config {
     pub payment_window: Duration,
     /// How long `POST /orders` waits for the checkout before it answers 202.
     pub answer_within: Duration,
+    /// Orders that are placed at the same time.
+    pub checkouts_at_once: usize,
+    /// How long others wait for their turn before they are told to come again.
+    pub checkout_patience: Duration,
     /// How long one call to a neighbour may take.
     pub rpc_timeout: Duration,
     /// Unpaid orders that one account may have; 0 for any number.
@@ -77,6 +81,8 @@ impl Config {
             },
             payment_window: settings.seconds("PAYMENT_WINDOW_SECONDS", 900, 60..=7_080),
             answer_within: settings.seconds("CHECKOUT_ANSWER_SECONDS", 4, 1..=30),
+            checkouts_at_once: settings.number("CHECKOUTS_AT_ONCE", 64, 1..=10_000),
+            checkout_patience: settings.seconds("CHECKOUT_PATIENCE_SECONDS", 1, 0..=30),
             rpc_timeout: settings.seconds("RPC_TIMEOUT_SECONDS", 3, 1..=30),
             max_open_orders: settings.number("MAX_OPEN_ORDERS", 100, 0..=100_000),
             jobs_poll: settings.seconds("JOBS_POLL_SECONDS", 1, 1..=60),

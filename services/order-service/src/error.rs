@@ -38,6 +38,9 @@ pub enum OrderError {
     /// Another request with the same key took over; nothing was written.
     #[error("another request with this idempotency key took over")]
     KeyTaken,
+    /// Too many orders are being placed; nothing was written.
+    #[error("more orders come in than can be placed at once, and nothing was written for this one")]
+    Crowded,
     /// Nobody could intervene in a saga.
     #[error(transparent)]
     Intervention(InterventionError),
@@ -57,6 +60,10 @@ impl From<OrderError> for Problem {
             error @ OrderError::Corrupt(_) => Self::fault(error),
             error @ OrderError::Peer { .. } => Self::unavailable(error, Duration::from_secs(2)),
             OrderError::KeyTaken => keyed::in_progress().retry_after(Duration::from_secs(1)),
+            // Not logged one by one: there are many of them, and they are counted.
+            error @ OrderError::Crowded => Self::new(code::UNAVAILABLE)
+                .detail(format!("{error}; try again shortly."))
+                .retry_after(Duration::from_secs(1)),
             OrderError::Intervention(refused) => intervention(refused),
             error @ OrderError::Saga(_) => Self::unavailable(error, Duration::from_secs(2)),
         }

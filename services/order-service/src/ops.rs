@@ -1,5 +1,6 @@
 //! Use cases with more than one entry point.
 
+pub mod admission;
 pub mod cancel;
 pub mod fulfil;
 pub mod intervene;

@@ -18,6 +18,7 @@ pub(crate) fn gauges(app: &AppState) -> Gauges {
 /// Counters start at nothing: one that began with its first event would show no increase.
 fn begin() {
     metrics::counter!("orders_placed_total", "service" => NAME).increment(0);
+    metrics::counter!("orders_turned_away_total", "service" => NAME).increment(0);
     metrics::counter!("orders_paid_after_cancel_total", "service" => NAME).increment(0);
     for status in Status::ALL {
         metrics::counter!("orders_moved_total", "service" => NAME, "to" => status.name()).increment(0);
@@ -31,6 +32,11 @@ fn describe() {
         "orders_placed_total",
         Unit::Count,
         "Orders that were written down."
+    );
+    describe_counter!(
+        "orders_turned_away_total",
+        Unit::Count,
+        "Orders that were not taken because too many were being placed; their clients were told to come again."
     );
     describe_counter!(
         "orders_moved_total",

@@ -16,6 +16,7 @@ use crate::domain::Rates;
 use crate::error::OrderError;
 use crate::jobs::mail::Sender;
 use crate::mailer::Mailer;
+use crate::ops::admission::Admission;
 use crate::ops::placing::Placing;
 use crate::ops::reading::{Orders, Reading};
 use crate::peers::{Accounts, Inventory, Payments};
@@ -40,6 +41,8 @@ pub struct AppState {
     pub payments: Payments,
     /// Reads orders.
     pub orders: Orders,
+    /// How many orders are placed at once.
+    pub admission: Admission,
     /// Writes new orders.
     pub placing: Fold<Placing>,
     /// Checks orders out.
@@ -58,7 +61,7 @@ pub struct AppState {
     pub rates: Rates,
     /// How long an order may wait for its money.
     pub payment_window: Duration,
-    /// How long `POST /orders` waits for the checkout.
+    /// How long after it came `POST /orders` is answered, whether or not the checkout has ended.
     pub answer_within: Duration,
     /// Unpaid orders that one account may have; 0 for any number.
     pub max_open_orders: u32,
@@ -117,6 +120,7 @@ impl AppState {
         };
         Ok(Self {
             orders,
+            admission: Admission::new(config.checkouts_at_once, config.checkout_patience),
             placing: Fold::new(placing, shared.tracker.clone()),
             checkout,
             cancellation: engine(cancellation, &db, shared, &settings),

@@ -40,7 +40,7 @@ const MAX_LINES: usize = 100;
             description = "insufficient-stock, price-changed, too-many-open-orders, idempotency-in-progress"),
         (status = 422, body = ProblemBody,
             description = "invalid-request, product-unavailable, amount-too-small, idempotency-mismatch"),
-        (status = 503, body = ProblemBody, description = "service-unavailable: nothing was written")))]
+        (status = 503, body = ProblemBody, description = "service-unavailable: nothing was written, for a part of the shop does not answer or too many order at once")))]
 #[tracing::instrument(name = "order.place", skip_all)]
 pub async fn place_order(
     State(app): State<AppState>,
@@ -48,6 +48,7 @@ pub async fn place_order(
     KeyedJson { body, key }: KeyedJson<PlaceOrder>,
 ) -> Result<Response, Problem> {
     let (cart, expected) = read(&app, body)?;
+    let admitted = app.admission.enter().await?;
     let held = match key {
         None => None,
         Some(key) => match keyed::claim(&app, &caller, "POST /orders", key).await? {
@@ -60,7 +61,7 @@ pub async fn place_order(
         },
     };
     let key = held.as_ref().map(keyed::Held::key);
-    match place::place(&app, &caller, cart, expected, key).await {
+    match place::place(&app, &caller, cart, expected, key, &admitted).await {
         Ok(placed) => {
             // A fault is no answer to keep: the order stands, and a repetition is answered from it.
             let answer = answer(&app, &caller, placed).await?;

@@ -11,6 +11,7 @@ use wire::rpc::inventory::QuotedProduct;
 use crate::NAME;
 use crate::domain::{Address, NewOrder, PricedLine, Refusal, Totals, number};
 use crate::error::OrderError;
+use crate::ops::admission::Admitted;
 use crate::ops::placing::Placement;
 use crate::peers::PeerError;
 use crate::sagas::checkout::CheckoutState;
@@ -88,6 +89,7 @@ pub async fn place(
     cart: Cart,
     expected: Option<Money>,
     key: Option<idempotency::Key>,
+    admitted: &Admitted,
 ) -> Result<Placed, OrderError> {
     // No order is begun that nobody could pay (SAG-12).
     if app.payments.breaker.is_open() {
@@ -104,7 +106,10 @@ pub async fn place(
     }
     let (id, started) = app.placing.ask(placement(app, caller, cart, priced, key)).await?;
     metrics::counter!("orders_placed_total", "service" => NAME).increment(1);
-    let outcome = app.checkout.drive(started, app.answer_within).await;
+    let outcome = app
+        .checkout
+        .drive(started, admitted.left(app.answer_within))
+        .await;
     Ok(Placed {
         id,
         product_ids,

@@ -68,3 +68,31 @@ async fn a_slow_step_is_answered_with_where_to_look() {
     assert_eq!(shop.status(order).await, "confirmed");
     assert_eq!(shop.stock.changes(order), ["held"]);
 }
+
+// SAG-12: a crowd is let in as it can be served; whoever waits in vain may come again.
+#[tokio::test]
+async fn a_crowd_waits_in_line_and_nothing_is_written_for_those_who_wait_in_vain() {
+    let shop = Orders::start_with(|config| {
+        config.checkouts_at_once = 1;
+        config.checkout_patience = Duration::from_millis(20);
+    })
+    .await;
+    let wish = cart(&[(MUG, 1)]);
+    shop.stock.road.once("hold", Fault::Wait);
+    let second = async {
+        shop.stock.road.waiting(1).await;
+        let answer = shop.post_keyed(ALICE, "the second", &wish).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (503, "service-unavailable")
+        );
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert_eq!(shop.count("select count(*) from orders").await, 1);
+        shop.stock.road.open();
+    };
+    let (first, ()) = tokio::join!(shop.post(ALICE, "/orders", &wish), second);
+    assert_eq!(first.status, 201);
+    // The place is free again, and the key was not used up.
+    assert_eq!(shop.post_keyed(ALICE, "the second", &wish).await.status, 201);
+    shop.settled().await;
+}

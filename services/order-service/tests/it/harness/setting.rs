@@ -41,6 +41,8 @@ pub(super) fn config(url: &str, mails: &Path, identity_secrets: Vec<Secret>) -> 
         payment_window: WINDOW,
         // Far beyond any pause of a test's machine: what answers 202 does so because its checkout stopped.
         answer_within: Duration::from_secs(60),
+        checkouts_at_once: 1_000,
+        checkout_patience: Duration::from_secs(60),
         rpc_timeout: Duration::from_secs(30),
         max_open_orders: 1_000,
         jobs_poll: Duration::from_secs(1),
