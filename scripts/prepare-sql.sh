@@ -22,7 +22,7 @@ trap cleanup EXIT
 
 apply() { # database, files...
   local database=$1; shift
-  "$bin/psql" -h "$dir" -U postgres -qc "create database $database"
+  "$bin/psql" -h "$dir" -U postgres -qc "create database \"$database\""
   for file in "$@"; do "$bin/psql" -h "$dir" -U postgres -d "$database" -v ON_ERROR_STOP=1 -q -f "$file"; done
 }
 url() { echo "postgres://postgres@localhost/$1?host=$dir"; }
