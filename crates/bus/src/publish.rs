@@ -64,7 +64,7 @@ pub async fn publish<E: Event>(
     publish_all(conn, topic, &[News::new(aggregate_id, event, actor)], now).await
 }
 
-/// [`publish`] for many things in one statement. No two of the news are about the same thing.
+/// [`publish`] for many in one statement. The news of one thing follow each other as they stand here.
 ///
 /// # Errors
 /// The database did not answer.

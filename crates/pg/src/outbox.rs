@@ -113,7 +113,7 @@ pub async fn publish(
     published.into_iter().next().ok_or(sqlx::Error::RowNotFound)
 }
 
-/// [`publish`] for many, in one round trip too. No two of them are about the same aggregate.
+/// [`publish`] for many, in one round trip too. Those about one aggregate follow each other as they stand here.
 ///
 /// # Errors
 /// The database did not answer.
@@ -126,6 +126,13 @@ pub async fn publish_all(
     events.sort_by(|a, b| (a.aggregate, a.aggregate_id).cmp(&(b.aggregate, b.aggregate_id)));
     let subscribers: Vec<String> = subscribers.iter().map(|&s| s.to_owned()).collect();
     let mut rows = Columns::default();
+    let same =
+        |a: &NewEvent<'_>, b: &NewEvent<'_>| (a.aggregate, a.aggregate_id) == (b.aggregate, b.aggregate_id);
+    for group in events.chunk_by(same) {
+        let all = i64::try_from(group.len()).unwrap_or(i64::MAX);
+        rows.nth.extend(1..=all);
+        rows.more.extend((0..all).rev());
+    }
     for event in events {
         rows.event_id.push(event_id_at(event.occurred_at));
         rows.event_type.push(event.event_type.to_owned());
@@ -142,17 +149,18 @@ pub async fn publish_all(
         with given as (
             select *
               from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::jsonb[], $6::timestamptz[], $7::text[],
-                          $8::text[], $9::text[]) with ordinality
-                   as given (event_id, type, aggregate, aggregate_id, payload, occurred_at, actor, trace, causation, turn)
+                          $8::text[], $9::text[], $11::bigint[], $12::bigint[]) with ordinality
+                   as given (event_id, type, aggregate, aggregate_id, payload, occurred_at, actor, trace, causation, nth,
+                             more, turn)
         ), numbered as (
             insert into outbox_sequences as s (aggregate, aggregate_id, last)
-            select aggregate, aggregate_id, 1 from given order by turn
-                on conflict on constraint outbox_sequences_pkey do update set last = s.last + 1
+            select aggregate, aggregate_id, nth from given where more = 0 order by turn
+                on conflict on constraint outbox_sequences_pkey do update set last = s.last + excluded.last
             returning aggregate, aggregate_id, last
         ), written as (
             insert into outbox (event_id, type, aggregate, aggregate_id, sequence, payload,
                                 occurred_at, actor, trace, causation)
-            select g.event_id, g.type, g.aggregate, g.aggregate_id, n.last, g.payload,
+            select g.event_id, g.type, g.aggregate, g.aggregate_id, n.last - g.more, g.payload,
                    g.occurred_at, g.actor, g.trace, g.causation
               from given g
               join numbered n on n.aggregate = g.aggregate and n.aggregate_id = g.aggregate_id
@@ -175,6 +183,8 @@ pub async fn publish_all(
         &rows.trace,
         &rows.causation as &[Option<String>],
         &subscribers,
+        &rows.nth,
+        &rows.more,
     )
     .fetch_all(conn)
     .await?;
@@ -199,6 +209,9 @@ struct Columns {
     actor: Vec<String>,
     trace: Vec<String>,
     causation: Vec<Option<String>>,
+    /// Which of its aggregate's it is, from 1, and how many of them follow.
+    nth: Vec<i64>,
+    more: Vec<i64>,
 }
 
 /// Takes up to `limit` deliveries that are due and holds them until `now + lease`.
