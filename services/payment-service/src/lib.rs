@@ -26,6 +26,7 @@ use axum::extract::FromRef;
 use axum::middleware::{self, Next};
 use bus::Relay;
 use pg::MigrateError;
+use pg::fold::Fold;
 use pg::jobs::Queues;
 use runtime::{
     App, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError, Worker, require_service,
@@ -41,7 +42,10 @@ use wire::rpc::payments::payments_server::PaymentsServer;
 
 pub use config::{Config, Neighbours};
 
+use crate::ops::beginning::Beginning;
+use crate::ops::observing::Observing;
 use crate::ops::reconcile::Reconciler;
+use crate::ops::storing::Storing;
 use crate::orders::Orders;
 use crate::stripe::{Signatures, Stripe};
 
@@ -69,6 +73,12 @@ pub struct AppState {
     pub(crate) signatures: Signatures,
     pub(crate) account: Option<String>,
     pub(crate) methods: Arc<[String]>,
+    /// Begins intents.
+    pub beginning: Fold<Beginning>,
+    /// Takes in what requests see of payments.
+    pub(crate) observing: Fold<Observing>,
+    /// Stores events.
+    pub(crate) storing: Fold<Storing>,
     pub(crate) orders: Orders,
     pub(crate) clock: Arc<dyn Clock>,
     /// Hands events to their subscribers.
@@ -121,7 +131,25 @@ impl AppState {
             stripe: stripe.clone(),
             clock: Arc::clone(&clock),
         };
+        let tracker = &shared.tracker;
+        let clock = Arc::clone(&shared.clock);
+        let beginning = Beginning {
+            db: db.clone(),
+            clock: Arc::clone(&clock),
+            call_lease,
+        };
+        let observing = Observing {
+            db: db.clone(),
+            clock: Arc::clone(&clock),
+        };
+        let storing = Storing {
+            db: db.clone(),
+            clock: Arc::clone(&clock),
+        };
         Ok(Self {
+            beginning: Fold::new(beginning, tracker.clone()),
+            observing: Fold::new(observing, tracker.clone()),
+            storing: Fold::new(storing, tracker.clone()),
             queues: jobs::reconcile::queues(reconciler, relay.clone(), Arc::clone(&operations), shared),
             relay,
             db,

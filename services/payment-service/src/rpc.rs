@@ -10,6 +10,7 @@ use wire::rpc::payments::{
 
 use crate::AppState;
 use crate::ops::{cancel_intent, create_intent, refund};
+use crate::store::payments::NewPayment;
 
 /// The longest reason that is kept.
 const REASON: usize = 500;
@@ -30,7 +31,7 @@ impl Payments for Server {
         if request.amount_minor <= 0 {
             return Err(malformed("amount_minor", "nothing costs nothing, or less"));
         }
-        let ask = create_intent::Ask {
+        let ask = NewPayment {
             order_id: OrderId::new(request.order_id).map_err(|e| malformed("order_id", e))?,
             user_id: UserId::new(request.user_id).map_err(|e| malformed("user_id", e))?,
             amount: Money::from_minor(request.amount_minor, currency),

@@ -11,6 +11,7 @@ use crate::AppState;
 use crate::domain::{Payment, Refusal};
 use crate::error::PaymentError;
 use crate::ops::create_intent as op;
+use crate::store::payments::NewPayment;
 
 /// The status in which an order waits for its money: its stock is held.
 const PAYABLE: &str = "confirmed";
@@ -63,7 +64,7 @@ async fn make(
     if order.status != PAYABLE {
         return Err(not_payable(&order.status).into());
     }
-    let ask = op::Ask {
+    let ask = NewPayment {
         order_id: order.id,
         user_id: caller.id,
         amount: order.total,

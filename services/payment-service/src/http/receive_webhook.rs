@@ -11,8 +11,8 @@ use wire::code;
 use wire::payments as dto;
 
 use crate::AppState;
-use crate::ops::take_event::says_something;
-use crate::store::webhooks::{self, Fate, NewEvent};
+use crate::ops::take_events::says_something;
+use crate::store::webhooks::{Fate, NewEvent};
 use crate::stripe::Event;
 
 /// The largest event, in bytes.
@@ -56,8 +56,8 @@ pub(super) async fn receive_webhook(
         Problem::new(code::INVALID_SIGNATURE).detail(format!("{why}."))
     })?;
     let unreadable = || Problem::new(code::MALFORMED).detail("That is not an event.");
-    let payload = std::str::from_utf8(&body).map_err(|_| unreadable())?;
-    let event: Event = serde_json::from_str(payload).map_err(|_| unreadable())?;
+    let payload = String::from_utf8(body.into()).map_err(|_| unreadable())?;
+    let event: Event = serde_json::from_str(&payload).map_err(|_| unreadable())?;
     let fate = if !is_ours(&app, &event) {
         Fate::Ignored
     } else if says_something(&event.kind) {
@@ -66,13 +66,13 @@ pub(super) async fn receive_webhook(
         Fate::Kept
     };
     let new = NewEvent {
-        event_id: &event.id,
-        kind: &event.kind,
+        event_id: event.id,
+        kind: event.kind,
         payload,
         fate,
     };
     // Whatever keeps us from storing it, the provider must send it again.
-    let stored = webhooks::insert(&app.db, new, now).await;
+    let stored = app.storing.ask(new).await;
     let first = stored.map_err(|error| Problem::unavailable(error, Duration::from_secs(5)))?;
     metrics::counter!("webhooks_received_total", "service" => crate::NAME, "repeated" => if first { "no" } else { "yes" })
         .increment(1);

@@ -3,21 +3,19 @@
 
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::forever;
 use crate::error::PaymentError;
-use crate::ops::take_event::take_event;
+use crate::ops::take_events::take_events;
 use crate::store::webhooks::{self, Stored};
 use crate::{AppState, NAME};
 
 /// How long a claimed event is ours: what a killed worker was at waits so long. Whoever takes longer, because the
 /// provider does, meets a twin, of whom only one has an effect.
 const LEASE: Duration = Duration::from_secs(15);
-/// Events claimed at once, and how many of them are worked off side by side.
-const BATCH: i64 = 8;
-const SIDE_BY_SIDE: usize = 4;
+/// Events claimed at once; they are taken in by one transaction.
+const BATCH: i64 = 32;
 /// How often to look where nobody nudges.
 const POLL: Duration = Duration::from_secs(1);
 /// The first pause before another try; doubles each time.
@@ -38,18 +36,17 @@ pub async fn work(app: AppState, stop: CancellationToken) {
 /// The database did not answer.
 pub async fn run_due(app: &AppState) -> Result<usize, PaymentError> {
     let claimed = webhooks::claim(&app.db, app.clock.now(), LEASE, BATCH).await?;
-    let count = claimed.len();
-    stream::iter(claimed)
-        .for_each_concurrent(SIDE_BY_SIDE, |event| async move { one(app, &event).await })
-        .await;
-    Ok(count)
+    let answers = take_events(app, &claimed).await;
+    for (event, answer) in claimed.iter().zip(answers) {
+        if let Err(error) = answer {
+            put_off(app, event, &error).await;
+        }
+    }
+    Ok(claimed.len())
 }
 
-async fn one(app: &AppState, event: &Stored) {
-    let Err(error) = take_event(app, event).await else {
-        return;
-    };
-    let source = std::error::Error::source(&error).map(ToString::to_string);
+async fn put_off(app: &AppState, event: &Stored, error: &PaymentError) {
+    let source = std::error::Error::source(error).map(ToString::to_string);
     let why = match &source {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),

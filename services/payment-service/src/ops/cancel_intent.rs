@@ -7,8 +7,9 @@ use super::settle::{is_old, postpone, settle};
 use crate::AppState;
 use crate::domain::{IntentState, Payment, Status};
 use crate::error::PaymentError;
+use crate::store::facts::{self, Fact};
 use crate::store::operations::{self, Ended, Kind, Operation};
-use crate::store::{facts, fault, payments};
+use crate::store::{fault, payments};
 use crate::stripe::{Cause, Intent, StripeError};
 use wire::events::PaymentCancelled;
 
@@ -36,7 +37,12 @@ pub async fn cancel_intent(app: &AppState, order: OrderId) -> Result<Payment, Pa
             };
             payments::save(&mut tx, &cancelled, now).await?;
             let about = format!("payment:{}", payment.id);
-            if facts::first_time(&mut tx, &about, "cancelled", payment.id, now).await? {
+            let fact = Fact {
+                object_id: &about,
+                fact: "cancelled",
+                payment_id: payment.id,
+            };
+            if facts::first_time(&mut tx, fact, now).await? {
                 let event = PaymentCancelled {
                     order_id: order,
                     payment_id: payment.id,
@@ -62,7 +68,13 @@ pub(crate) async fn carry_out(
     payment: &Payment,
 ) -> Result<Payment, PaymentError> {
     let Some(intent_id) = &payment.intent_id else {
-        return settle(app, op, &[], &Ended::Refused("there is no intent".to_owned())).await;
+        return settle(
+            app,
+            op,
+            Vec::new(),
+            Ended::Refused("there is no intent".to_owned()),
+        )
+        .await;
     };
     let answer = if is_old(app, op) {
         look(app, intent_id).await
@@ -79,7 +91,7 @@ pub(crate) async fn carry_out(
     };
     match seen.state {
         IntentState::Cancelled | IntentState::Succeeded { .. } => {
-            settle(app, op, &[Seen::Intent(seen)], &Ended::Done).await
+            settle(app, op, vec![Seen::Intent(seen)], Ended::Done).await
         }
         IntentState::Open
         | IntentState::Failed(_)
@@ -87,7 +99,7 @@ pub(crate) async fn carry_out(
         | IntentState::Processing => {
             // Another try gets another key: this one would answer the same no again.
             let ended = Ended::Refused("it is still open".to_owned());
-            let payment = settle(app, op, &[Seen::Intent(seen)], &ended).await?;
+            let payment = settle(app, op, vec![Seen::Intent(seen)], ended).await?;
             again(app, &payment).await?;
             Err(PaymentError::Provider(Cause::Busy))
         }

@@ -1,40 +1,29 @@
 //! The order's one intent. Payment and operation are committed before the provider is called; whoever comes while
 //! that runs uses the same key, and so gets the same intent (PAY-1).
 
-use types::{Money, OrderId, UserId};
+use types::Money;
 
 use super::observe::Seen;
 use super::settle::{is_old, payment_of, postpone, settle};
 use crate::AppState;
 use crate::domain::{Payment, Refusal, Status};
 use crate::error::PaymentError;
-use crate::store::operations::{self, Ended, Kind, Operation};
-use crate::store::{fault, payments};
+use crate::store::operations::{Ended, Operation};
+use crate::store::payments::NewPayment;
 use crate::stripe::{Cause, Declined, NewIntent, StripeError, to_provider};
 
 /// A call from long ago may turn out never to have been made, and is then made.
 const TRIES: usize = 2;
 
-/// What is to be paid, by the order's own snapshot (PAY-3).
-#[derive(Clone, Copy, Debug)]
-pub struct Ask {
-    /// The order.
-    pub order_id: OrderId,
-    /// Who pays.
-    pub user_id: UserId,
-    /// What it costs.
-    pub amount: Money,
-}
-
-/// The order's payment with its intent, made if there is none.
+/// The order's payment with its intent, made if there is none. What is asked is what the order's own snapshot says (PAY-3).
 ///
 /// # Errors
 /// [`Refusal::Cancelled`] after a cancellation, even one that came before; [`Refusal::AmountTooSmall`];
 /// [`PaymentError::Provider`] if the provider does not answer: the intent is then made later, and found by the next call.
 #[tracing::instrument(name = "payment.create_intent", skip_all, fields(order.id = %ask.order_id))]
-pub async fn create_intent(app: &AppState, ask: Ask) -> Result<Payment, PaymentError> {
+pub async fn create_intent(app: &AppState, ask: NewPayment) -> Result<Payment, PaymentError> {
     for _ in 0..TRIES {
-        let (payment, operation) = begin(app, ask).await?;
+        let (payment, operation) = app.beginning.ask(ask).await?;
         let payment = match operation {
             Some(operation) => carry_out(app, &operation, &payment).await?,
             None => payment,
@@ -45,29 +34,6 @@ pub async fn create_intent(app: &AppState, ask: Ask) -> Result<Payment, PaymentE
         // An old call was found never to have been made: now it is made anew.
     }
     Err(PaymentError::Provider(Cause::Busy))
-}
-
-async fn begin(app: &AppState, ask: Ask) -> Result<(Payment, Option<Operation>), PaymentError> {
-    let now = app.clock.now();
-    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
-    payments::open(&mut tx, ask.order_id, ask.user_id, ask.amount, now).await?;
-    let payment = payments::lock(&mut tx, ask.order_id).await?;
-    let stored = payment.asked()?;
-    if payment.status == Status::Cancelled {
-        return Err(Refusal::Cancelled(ask.order_id).into());
-    }
-    if payment.user_id != Some(ask.user_id) || stored != ask.amount {
-        let (order, asked) = (ask.order_id, ask.amount);
-        return Err(Refusal::OtherAmount { order, stored, asked }.into());
-    }
-    let operation = match payment.intent_id {
-        Some(_) => None,
-        None => {
-            Some(operations::start(&mut tx, &payment, Kind::CreateIntent, now, app.after_call(now)).await?)
-        }
-    };
-    tx.commit().await.map_err(fault("commit the payment"))?;
-    Ok((payment, operation))
 }
 
 /// Asks the provider, or looks there where the key may be forgotten, and takes in the answer.
@@ -85,15 +51,23 @@ pub(crate) async fn carry_out(
     };
     match answer {
         Ok(Some(intent)) => {
-            let payment = settle(app, op, &[Seen::Intent(intent.seen())], &Ended::Done).await?;
+            let payment = settle(app, op, vec![Seen::Intent(intent.seen())], Ended::Done).await?;
             if payment.status == Status::Cancelled {
                 return Err(Refusal::Cancelled(op.order_id).into());
             }
             Ok(payment)
         }
-        Ok(None) => settle(app, op, &[], &Ended::Refused("it was never made".to_owned())).await,
+        Ok(None) => {
+            settle(
+                app,
+                op,
+                Vec::new(),
+                Ended::Refused("it was never made".to_owned()),
+            )
+            .await
+        }
         Err(StripeError::Refused(declined)) => {
-            settle(app, op, &[], &Ended::Refused(declined.to_string())).await?;
+            settle(app, op, Vec::new(), Ended::Refused(declined.to_string())).await?;
             Err(refusal(payment.asked()?, declined).into())
         }
         // Whoever has the key now may be done by the time we look.

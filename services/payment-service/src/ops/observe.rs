@@ -1,25 +1,25 @@
 //! The one place where a payment changes (PAY-9): what a webhook, a poll, a call's answer or a resolved operation
-//! shows of it is taken in here, under the lock on its row, together with the events that tell of it.
+//! shows of it is taken in here, under the lock on its row, together with the events that tell of it. Payments that are
+//! looked at in one transaction share its statements.
+
+mod disputes;
+mod intents;
+mod refunds;
 
 use bus::Topic;
+use runtime::context::{self, Context};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use types::{Actor, OrderId};
-use wire::events::{
-    Event, PaymentCancelled, PaymentFailed, PaymentMismatched, PaymentMoved, PaymentRefunded,
-    PaymentSucceeded,
-};
+use wire::events::{Event, PaymentMoved, PaymentRefunded};
 
-use super::disputes::see_dispute;
+use self::disputes::see_dispute;
+use self::intents::see_intents;
+use self::refunds::see_refunds;
 use crate::NAME;
-use crate::domain::ledger::Fact;
-use crate::domain::{
-    Dispute, IntentSeen, IntentState, News, Payment, Refund, RefundSeen, RefundStatus, Status,
-};
+use crate::domain::{Dispute, IntentSeen, Payment, RefundSeen, Refusal, Status};
 use crate::error::PaymentError;
-use crate::store::ledger::{self, Posting};
-use crate::store::operations::{self, Kind};
-use crate::store::{facts, fault, payments, refunds};
+use crate::store::{fault, payments};
 
 /// What happens to payments, and who wants to know.
 pub const PAYMENTS: Topic = Topic {
@@ -38,6 +38,17 @@ pub enum Seen {
     Dispute(Dispute),
 }
 
+/// What was seen of an order's payment.
+#[derive(Clone, Debug)]
+pub struct Look<'a> {
+    /// The order.
+    pub order: OrderId,
+    /// What was seen, in this order.
+    pub seen: &'a [Seen],
+    /// On which request.
+    pub context: Option<Context>,
+}
+
 /// Takes in what was seen, in the caller's transaction, and returns the payment as it is then. Seeing the same
 /// again, or something older, changes nothing and tells nobody.
 ///
@@ -50,164 +61,125 @@ pub async fn observe(
     seen: &[Seen],
     at: OffsetDateTime,
 ) -> Result<Payment, PaymentError> {
-    let before = payments::lock(conn, order).await?;
-    let mut payment = before.clone();
-    for seen in seen {
-        payment = match seen {
-            Seen::Intent(intent) => see_intent(conn, payment, intent, at).await?,
-            Seen::Refunds(list) => see_refunds(conn, payment, list, at).await?,
-            Seen::Dispute(dispute) => see_dispute(conn, payment, dispute, at).await?,
-        };
+    let look = Look {
+        order,
+        seen,
+        context: context::current(),
+    };
+    let payment = observe_all(conn, &[look], at).await?.pop();
+    Ok(payment.ok_or(Refusal::PaymentNotFound(order))?)
+}
+
+/// [`observe`] for the payments of many orders, of which no two are the same.
+///
+/// # Errors
+/// Those of any of them: then nothing may be committed.
+pub async fn observe_all(
+    conn: &mut PgConnection,
+    looks: &[Look<'_>],
+    at: OffsetDateTime,
+) -> Result<Vec<Payment>, PaymentError> {
+    let orders: Vec<OrderId> = looks.iter().map(|look| look.order).collect();
+    let mut locked = payments::lock_all(conn, &orders).await?;
+    let mut views = Vec::with_capacity(looks.len());
+    for look in looks {
+        let payment = locked.remove(&look.order);
+        views.push(View::new(
+            look,
+            payment.ok_or(Refusal::PaymentNotFound(look.order))?,
+        ));
     }
-    if payment.refunded_minor != before.refunded_minor {
-        let event = PaymentRefunded {
-            order_id: order,
-            payment_id: payment.id,
-            refunded_minor: payment.refunded_minor,
-            captured_minor: payment.captured_minor,
-        };
-        tell(conn, &payment, &event, at).await?;
-        count_refund(&before, &payment);
+    let longest = looks.iter().map(|look| look.seen.len()).max();
+    for turn in 0..longest.unwrap_or_default() {
+        see_intents(conn, &mut views, turn, at).await?;
+        for view in &mut views {
+            match view.seen.get(turn) {
+                Some(Seen::Refunds(list)) => see_refunds(conn, view, list, at).await?,
+                Some(Seen::Dispute(dispute)) => see_dispute(conn, view, dispute, at).await?,
+                Some(Seen::Intent(_)) | None => {}
+            }
+        }
     }
-    if moved_openly(before.status, payment.status) {
-        let event = PaymentMoved {
-            order_id: order,
-            payment_id: payment.id,
-            status: payment.status.name().to_owned(),
-        };
-        tell(conn, &payment, &event, at).await?;
+    views.iter_mut().for_each(View::tell_sums);
+    let news: Vec<bus::News> = views
+        .iter_mut()
+        .flat_map(|view| std::mem::take(&mut view.news))
+        .collect();
+    if !news.is_empty() {
+        bus::publish_all(conn, &PAYMENTS, &news, at)
+            .await
+            .map_err(fault("publish what happened to payments"))?;
     }
-    if payment == before {
-        return Ok(payment);
+    let changed = views.iter().filter(|view| view.payment != view.before);
+    let changed: Vec<&Payment> = changed.map(|view| &view.payment).collect();
+    payments::save_all(conn, &changed, at).await?;
+    Ok(views.into_iter().map(|view| view.end(at)).collect())
+}
+
+/// A payment that is looked at.
+struct View<'a> {
+    before: Payment,
+    payment: Payment,
+    seen: &'a [Seen],
+    context: Option<Context>,
+    news: Vec<bus::News>,
+}
+
+impl<'a> View<'a> {
+    fn new(look: &Look<'a>, payment: Payment) -> Self {
+        Self {
+            before: payment.clone(),
+            payment,
+            seen: look.seen,
+            context: look.context.clone(),
+            news: Vec::new(),
+        }
     }
-    payments::save(conn, &payment, at).await?;
-    payment.version += 1;
-    payment.updated_at = at;
-    Ok(payment)
+
+    /// Has it published in the same transaction.
+    fn tell(&mut self, event: &impl Event) {
+        let news = bus::News::new(self.payment.id.get(), event, Actor::System);
+        self.news.push(news.on(self.context.clone()));
+    }
+
+    /// Tells how much went back, and where it stands now, if that is news.
+    fn tell_sums(&mut self) {
+        let (order_id, payment_id) = (self.payment.order_id, self.payment.id);
+        if self.payment.refunded_minor != self.before.refunded_minor {
+            self.tell(&PaymentRefunded {
+                order_id,
+                payment_id,
+                refunded_minor: self.payment.refunded_minor,
+                captured_minor: self.payment.captured_minor,
+            });
+            count_refund(&self.before, &self.payment);
+        }
+        if moved_openly(self.before.status, self.payment.status) {
+            self.tell(&PaymentMoved {
+                order_id,
+                payment_id,
+                status: self.payment.status.name().to_owned(),
+            });
+        }
+    }
+
+    /// The payment as it was saved.
+    fn end(self, at: OffsetDateTime) -> Payment {
+        let Self {
+            before, mut payment, ..
+        } = self;
+        if payment != before {
+            payment.version += 1;
+            payment.updated_at = at;
+        }
+        payment
+    }
 }
 
 /// Whether an open payment stands elsewhere than it was last told of. That it failed, was made or ended is told as such.
 fn moved_openly(from: Status, to: Status) -> bool {
     let under_way = |status| matches!(status, Status::Processing | Status::RequiresAction);
     from != to && (under_way(to) || to == Status::Pending && under_way(from))
-}
-
-async fn see_intent(
-    conn: &mut PgConnection,
-    payment: Payment,
-    intent: &IntentSeen,
-    at: OffsetDateTime,
-) -> Result<Payment, PaymentError> {
-    if payment.intent_id.as_ref().is_some_and(|ours| *ours != intent.id) {
-        return Err(PaymentError::Unknown(format!(
-            "intent {}, a second one of its order",
-            intent.id
-        )));
-    }
-    let (payment, news) = payment.see(intent);
-    if let Some(news) = news {
-        announce(conn, &payment, intent, news, at).await?;
-    }
-    let open = !matches!(
-        intent.state,
-        IntentState::Succeeded { .. } | IntentState::Cancelled
-    );
-    if open && payment.status == Status::Cancelled {
-        // It was made although nobody wants it any more: nobody may be able to pay it.
-        operations::start(conn, &payment, Kind::CancelIntent, at, at).await?;
-    }
-    Ok(payment)
-}
-
-/// Tells the world, unless this very fact was told before.
-async fn announce(
-    conn: &mut PgConnection,
-    payment: &Payment,
-    intent: &IntentSeen,
-    news: News,
-    at: OffsetDateTime,
-) -> Result<(), PaymentError> {
-    let fact = match &news {
-        News::Succeeded => "succeeded",
-        News::Mismatched(_) => "mismatched",
-        News::Cancelled => "cancelled",
-        News::Failed(_) => "failed",
-    };
-    let first = match &news {
-        // Money that arrives is noted by its entry in the ledger alone: no statement more.
-        News::Succeeded | News::Mismatched(_) => post_receipt(conn, payment, intent, at).await?,
-        News::Cancelled => facts::first_time(conn, &intent.id, fact, payment.id, at).await?,
-        // An intent may fail many times, each of its attempts once.
-        News::Failed(_) => {
-            let about = intent.charge.as_ref().unwrap_or(&intent.id);
-            facts::first_time(conn, about, fact, payment.id, at).await?
-        }
-    };
-    if !first {
-        return Ok(());
-    }
-    metrics::counter!("payments_total", "service" => NAME, "outcome" => fact).increment(1);
-    let (order_id, payment_id, amount_minor) = (payment.order_id, payment.id, payment.captured_minor);
-    match news {
-        News::Succeeded => {
-            let currency = payment.asked()?.currency().code().to_owned();
-            metrics::counter!("payments_captured_minor_total", "service" => NAME, "currency" => currency.clone())
-                .increment(u64::try_from(amount_minor).unwrap_or_default());
-            let event = PaymentSucceeded {
-                order_id,
-                payment_id,
-                amount_minor,
-                currency,
-            };
-            tell(conn, payment, &event, at).await
-        }
-        News::Mismatched(currency) => {
-            tracing::error!(order.id = %order_id, "what arrived is not what the order costs; an admin must decide");
-            let event = PaymentMismatched {
-                order_id,
-                payment_id,
-                amount_minor,
-                currency,
-            };
-            tell(conn, payment, &event, at).await
-        }
-        News::Failed(reason) => {
-            tell(
-                conn,
-                payment,
-                &PaymentFailed {
-                    order_id,
-                    payment_id,
-                    reason,
-                },
-                at,
-            )
-            .await
-        }
-        News::Cancelled => tell(conn, payment, &PaymentCancelled { order_id, payment_id }, at).await,
-    }
-}
-
-/// Posts what arrived, in the currency in which it came.
-async fn post_receipt(
-    conn: &mut PgConnection,
-    payment: &Payment,
-    intent: &IntentSeen,
-    at: OffsetDateTime,
-) -> Result<bool, PaymentError> {
-    let minor = payment.captured_minor;
-    let posting = Posting {
-        object_id: &intent.id,
-        fact: match payment.mismatched {
-            true => Fact::Mismatched { minor },
-            false => Fact::Captured { minor },
-        },
-        currency: match &intent.state {
-            IntentState::Succeeded { currency, .. } => Some(currency),
-            _ => None,
-        },
-    };
-    ledger::post(conn, payment.id, posting, at).await
 }
 
 /// A refund that was undone later is not taken back from the counter, which only grows.
@@ -231,76 +203,4 @@ pub(crate) async fn tell(
     bus::publish(conn, &PAYMENTS, payment.id.get(), event, Actor::System, at)
         .await
         .map_err(fault("publish what happened to the payment"))
-}
-
-async fn see_refunds(
-    conn: &mut PgConnection,
-    payment: Payment,
-    list: &[RefundSeen],
-    at: OffsetDateTime,
-) -> Result<Payment, PaymentError> {
-    for seen in list {
-        match refunds::matching(conn, payment.id, seen).await? {
-            Some(refund) => merge(conn, &payment, refund, seen, at).await?,
-            None => {
-                refunds::adopt(conn, payment.id, seen, at).await?;
-                let (was, is) = (RefundStatus::Pending, seen.status);
-                post_refund(conn, &payment, &seen.id, seen.amount_minor, (was, is), at).await?;
-            }
-        }
-        facts::first_time(conn, &seen.id, seen.status.name(), payment.id, at).await?;
-    }
-    let (refunded, pending) = refunds::sums(conn, payment.id).await?;
-    Ok(payment.with_refunds(refunded, pending))
-}
-
-async fn merge(
-    conn: &mut PgConnection,
-    payment: &Payment,
-    refund: Refund,
-    seen: &RefundSeen,
-    at: OffsetDateTime,
-) -> Result<(), PaymentError> {
-    let mut merged = refund.clone();
-    merged.status = refund.status.merge(seen.status);
-    merged.provider_id = Some(seen.id.clone());
-    if merged.status.came_to_nothing() && merged.error.is_none() {
-        merged.error.clone_from(&seen.failure);
-    }
-    if merged == refund {
-        return Ok(());
-    }
-    if merged.status.came_to_nothing() && !refund.status.came_to_nothing() {
-        metrics::counter!("refunds_failed_total", "service" => NAME).increment(1);
-        tracing::error!(
-            order.id = %payment.order_id, refund.id = %refund.id,
-            "a refund came to nothing; its money is with us again"
-        );
-    }
-    refunds::save(conn, &merged, at).await?;
-    let moved = (refund.status, merged.status);
-    post_refund(conn, payment, &seen.id, refund.amount_minor, moved, at).await
-}
-
-/// Posts a refund that succeeded, or that failed although it had.
-async fn post_refund(
-    conn: &mut PgConnection,
-    payment: &Payment,
-    object_id: &str,
-    minor: i64,
-    (was, is): (RefundStatus, RefundStatus),
-    at: OffsetDateTime,
-) -> Result<(), PaymentError> {
-    let unmatched = payment.mismatched;
-    let fact = match (was == RefundStatus::Succeeded, is == RefundStatus::Succeeded) {
-        (false, true) => Fact::Refunded { minor, unmatched },
-        (true, false) => Fact::RefundReturned { minor, unmatched },
-        (false, false) | (true, true) => return Ok(()),
-    };
-    let posting = Posting {
-        object_id,
-        fact,
-        currency: None,
-    };
-    ledger::post(conn, payment.id, posting, at).await.map(|_| ())
 }

@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
+use runtime::context;
 use types::OrderId;
 
-use super::observe::{Seen, observe};
+use super::observe::Seen;
+use super::observing::{By, Observation};
 use super::settle::payment_of;
 use crate::AppState;
 use crate::domain::{IntentState, Payment};
 use crate::error::PaymentError;
-use crate::store::{fault, payments};
+use crate::store::payments;
 use crate::stripe::{Refund, StripeError};
 
 /// Takes in how the order's intent and its refunds stand over there. Returns whether that was news.
@@ -20,9 +22,13 @@ pub async fn refresh(app: &AppState, order: OrderId) -> Result<bool, PaymentErro
         return Ok(false);
     };
     let seen = read(app, &before).await?;
-    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
-    let after = observe(&mut tx, order, &seen, app.clock.now()).await?;
-    tx.commit().await.map_err(fault("commit what was read"))?;
+    let observation = Observation {
+        order,
+        seen,
+        by: By::Look,
+        context: context::current(),
+    };
+    let after = app.observing.ask(observation).await?;
     app.relay.nudge();
     let news = after.status != before.status;
     if news {

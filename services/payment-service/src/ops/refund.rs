@@ -167,7 +167,7 @@ pub(crate) async fn carry_out(
         call(app, op, payment, refund).await.map(Some)
     };
     let payment = match answer {
-        Ok(Some(seen)) => settle(app, op, &[Seen::Refunds(vec![seen.seen()])], &Ended::Done).await?,
+        Ok(Some(seen)) => settle(app, op, vec![Seen::Refunds(vec![seen.seen()])], Ended::Done).await?,
         Ok(None) => give_up(app, op, refund, "it was never made", Vec::new()).await?,
         Err(StripeError::Refused(declined)) => {
             // Perhaps somebody was faster over there: their refunds are ours to know.

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use runtime::context;
 use types::OrderId;
 
-use super::observe::{Seen, observe};
+use super::observe::Seen;
+use super::observing::{By, Observation};
 use crate::AppState;
 use crate::domain::Payment;
 use crate::error::PaymentError;
@@ -23,15 +25,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 pub(crate) async fn settle(
     app: &AppState,
     op: &Operation,
-    seen: &[Seen],
-    ended: &Ended,
+    seen: Vec<Seen>,
+    ended: Ended,
 ) -> Result<Payment, PaymentError> {
-    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
-    let payment = observe(&mut tx, op.order_id, seen, app.clock.now()).await?;
-    operations::end(&mut tx, &op.key, ended).await?;
-    tx.commit()
-        .await
-        .map_err(fault("commit what the provider answered"))?;
+    let observation = Observation {
+        order: op.order_id,
+        seen,
+        by: By::Operation(op.key.clone(), ended),
+        context: context::current(),
+    };
+    let payment = app.observing.ask(observation).await?;
     app.relay.nudge();
     app.nudge_operations(&payment);
     Ok(payment)

@@ -1,5 +1,7 @@
 //! Which facts had their effect.
 
+use std::collections::HashSet;
+
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use types::PaymentId;
@@ -7,27 +9,53 @@ use types::PaymentId;
 use super::fault;
 use crate::error::PaymentError;
 
-/// Whether `fact` about the provider's `object_id` is new. Call it in the transaction of the effect.
-pub async fn first_time(
+/// A fact about one of the provider's objects, and the payment that it is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Fact<'a> {
+    /// The object.
+    pub object_id: &'a str,
+    /// What became of it.
+    pub fact: &'a str,
+    /// Whose it is.
+    pub payment_id: PaymentId,
+}
+
+/// Which of these facts are new, by object and fact. Call it in the transaction of their effects.
+pub async fn first_times(
     conn: &mut PgConnection,
-    object_id: &str,
-    fact: &str,
-    payment_id: PaymentId,
+    facts: &[Fact<'_>],
     at: OffsetDateTime,
-) -> Result<bool, PaymentError> {
-    let written = sqlx::query!(
+) -> Result<HashSet<(String, String)>, PaymentError> {
+    if facts.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let objects: Vec<&str> = facts.iter().map(|f| f.object_id).collect();
+    let names: Vec<&str> = facts.iter().map(|f| f.fact).collect();
+    let payments: Vec<i64> = facts.iter().map(|f| f.payment_id.get()).collect();
+    let new = sqlx::query!(
         r#"
         insert into payment_facts (object_id, fact, payment_id, at)
-        values ($1, $2, $3, $4)
+        select object_id, fact, payment_id, $4
+          from unnest($1::text[], $2::text[], $3::bigint[]) as given (object_id, fact, payment_id)
             on conflict on constraint payment_facts_pkey do nothing
+        returning object_id, fact
         "#,
-        object_id,
-        fact,
-        payment_id.get(),
+        &objects as &[&str],
+        &names as &[&str],
+        &payments,
         at,
     )
-    .execute(conn)
+    .fetch_all(conn)
     .await
-    .map_err(fault("note a fact"))?;
-    Ok(written.rows_affected() == 1)
+    .map_err(fault("note facts"))?;
+    Ok(new.into_iter().map(|row| (row.object_id, row.fact)).collect())
+}
+
+/// [`first_times`] for one: whether it is new.
+pub async fn first_time(
+    conn: &mut PgConnection,
+    fact: Fact<'_>,
+    at: OffsetDateTime,
+) -> Result<bool, PaymentError> {
+    Ok(!first_times(conn, &[fact], at).await?.is_empty())
 }

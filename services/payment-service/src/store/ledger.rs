@@ -1,5 +1,7 @@
 //! The ledger: entries are posted with the facts that they are about, and never change.
 
+use std::collections::HashSet;
+
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use types::{OrderId, PaymentId};
@@ -8,9 +10,11 @@ use super::fault;
 use crate::domain::ledger::{Account, Fact};
 use crate::error::PaymentError;
 
-/// A fact to be posted.
+/// A fact about a payment's money, to be posted.
 #[derive(Clone, Copy, Debug)]
 pub struct Posting<'a> {
+    /// The payment.
+    pub payment_id: PaymentId,
     /// The provider's object that it is about, such as `re_…`.
     pub object_id: &'a str,
     /// What happened.
@@ -19,50 +23,73 @@ pub struct Posting<'a> {
     pub currency: Option<&'a str>,
 }
 
-/// Posts a fact about a payment's money, in one statement, unless this very fact was posted before; says whether it was
-/// new. Call it in the transaction of the fact.
-#[tracing::instrument(name = "db.ledger.post", skip_all, fields(fact = posting.fact.name()))]
-pub async fn post(
+/// Posts facts, in one statement, each unless this very fact was posted before; returns the objects of those that were
+/// new. No two of them are about the same object. Call it in the transaction of the facts.
+#[tracing::instrument(name = "db.ledger.post", skip_all, fields(facts = postings.len()))]
+pub async fn post_all(
     conn: &mut PgConnection,
-    payment: PaymentId,
-    posting: Posting<'_>,
+    postings: &[Posting<'_>],
     at: OffsetDateTime,
-) -> Result<bool, PaymentError> {
-    let lines = posting.fact.lines();
-    let accounts: Vec<&str> = lines.iter().map(|line| line.account.name()).collect();
-    let amounts: Vec<i64> = lines.iter().map(|line| line.minor).collect();
+) -> Result<HashSet<String>, PaymentError> {
+    if postings.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let payments: Vec<i64> = postings.iter().map(|p| p.payment_id.get()).collect();
+    let objects: Vec<&str> = postings.iter().map(|p| p.object_id).collect();
+    let facts: Vec<&str> = postings.iter().map(|p| p.fact.name()).collect();
+    let currencies: Vec<Option<&str>> = postings.iter().map(|p| p.currency).collect();
+    let (mut line_objects, mut accounts, mut amounts) = (Vec::new(), Vec::new(), Vec::new());
+    for posting in postings {
+        for line in posting.fact.lines() {
+            line_objects.push(posting.object_id);
+            accounts.push(line.account.name());
+            amounts.push(line.minor);
+        }
+    }
     let posted = sqlx::query_scalar!(
         r#"
         with entry as (
             insert into ledger_entries (payment_id, object_id, fact, currency, at)
-            select p.id, $2, $3, coalesce($4, (select e.currency
-                                                 from ledger_entries e
-                                                where e.payment_id = p.id and e.fact in ('captured', 'mismatched')
-                                                limit 1), p.currency), $5
-              from payments p
-             where p.id = $1
+            select p.id, given.object_id, given.fact,
+                   coalesce(given.currency, (select e.currency
+                                               from ledger_entries e
+                                              where e.payment_id = p.id and e.fact in ('captured', 'mismatched')
+                                              limit 1), p.currency), $5
+              from unnest($1::bigint[], $2::text[], $3::text[], $4::text[])
+                   as given (payment_id, object_id, fact, currency)
+              join payments p on p.id = given.payment_id
                 on conflict on constraint ledger_entries_object_fact_key do nothing
-            returning id
+            returning id, object_id
         ), lines as (
             insert into ledger_lines (entry_id, account, amount_minor)
             select entry.id, line.account, line.amount_minor
-              from entry
-             cross join unnest($6::text[], $7::bigint[]) as line (account, amount_minor)
+              from unnest($6::text[], $7::text[], $8::bigint[]) as line (object_id, account, amount_minor)
+              join entry on entry.object_id = line.object_id
         )
-        select id from entry
+        select object_id as "object_id!" from entry
         "#,
-        payment.get(),
-        posting.object_id,
-        posting.fact.name(),
-        posting.currency,
+        &payments,
+        &objects as &[&str],
+        &facts as &[&str],
+        &currencies as &[Option<&str>],
         at,
+        &line_objects as &[&str],
         &accounts as &[&str],
         &amounts,
     )
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await
     .map_err(fault("post to the ledger"))?;
-    Ok(posted.is_some())
+    Ok(posted.into_iter().collect())
+}
+
+/// [`post_all`] for one: whether it was new.
+pub async fn post(
+    conn: &mut PgConnection,
+    posting: Posting<'_>,
+    at: OffsetDateTime,
+) -> Result<bool, PaymentError> {
+    Ok(!post_all(conn, &[posting], at).await?.is_empty())
 }
 
 /// Which entries.

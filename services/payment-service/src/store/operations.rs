@@ -1,10 +1,11 @@
 //! `operations`: writes at the provider, written down before they are made.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
-use types::{OrderId, RefundId};
+use types::{OrderId, PaymentId, RefundId};
 
 use super::fault;
 use crate::domain::{Payment, Refund};
@@ -61,9 +62,72 @@ pub struct Operation {
     pub created_at: OffsetDateTime,
 }
 
-/// Writes down that the intent is to be made or cancelled, or finds it written down already. Taken up by a worker
-/// from `next_at` on. The key names the row and the attempt: the same row never uses one key for two things.
-#[tracing::instrument(name = "db.operations.start", skip_all, fields(kind = kind.name()))]
+/// Writes down that the intents of these payments are to be made, or cancelled, or finds it written down already. Taken up
+/// by a worker from `next_at` on. The key names the row and the attempt: the same row never uses one key for two things.
+#[tracing::instrument(name = "db.operations.start", skip_all, fields(kind = kind.name(), operations = payments.len()))]
+pub async fn start_all(
+    conn: &mut PgConnection,
+    payments: &[&Payment],
+    kind: Kind,
+    at: OffsetDateTime,
+    next_at: OffsetDateTime,
+) -> Result<HashMap<PaymentId, Operation>, PaymentError> {
+    if payments.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<i64> = payments.iter().map(|p| p.id.get()).collect();
+    let names: Vec<String> = payments
+        .iter()
+        .map(|p| key(kind, p.id.get(), p.created_at))
+        .collect();
+    let rows = sqlx::query!(
+        r#"
+        with prior as (
+            select given.payment_id, given.name, count(o.key) as ended,
+                   min(o.key) filter (where o.state = 'started') as running
+              from unnest($1::bigint[], $2::text[]) as given (payment_id, name)
+              left join operations o on o.payment_id = given.payment_id and o.kind = $3
+             group by given.payment_id, given.name
+        ), written as (
+            insert into operations (key, payment_id, kind, state, next_at, created_at)
+            select name || '-' || (ended + 1)::text, payment_id, $3, 'started', $5, $4
+              from prior
+             where running is null
+            returning payment_id, key, created_at
+        )
+        select payment_id as "payment_id!", key as "key!", created_at as "created_at!" from written
+        union all
+        select o.payment_id, o.key, o.created_at from operations o join prior on prior.running = o.key
+        "#,
+        &ids,
+        &names,
+        kind.name(),
+        at,
+        next_at,
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(fault("write operations down"))?;
+    let orders: HashMap<i64, &Payment> = payments.iter().map(|p| (p.id.get(), *p)).collect();
+    let operation = |payment: &Payment, key, created_at| Operation {
+        key,
+        order_id: payment.order_id,
+        kind,
+        refund_id: None,
+        attempts: 0,
+        created_at,
+    };
+    rows.into_iter()
+        .map(|row| {
+            let payment = orders
+                .get(&row.payment_id)
+                .ok_or(PaymentError::Corrupt("operation"))?;
+            Ok((payment.id, operation(payment, row.key, row.created_at)))
+        })
+        .collect()
+}
+
+/// [`start_all`] for one.
 pub async fn start(
     conn: &mut PgConnection,
     payment: &Payment,
@@ -71,38 +135,9 @@ pub async fn start(
     at: OffsetDateTime,
     next_at: OffsetDateTime,
 ) -> Result<Operation, PaymentError> {
-    let row = sqlx::query!(
-        r#"
-        with prior as (
-            select count(*) as ended, min(key) filter (where state = 'started') as running
-              from operations
-             where payment_id = $1 and kind = $2
-        ), written as (
-            insert into operations (key, payment_id, kind, state, next_at, created_at)
-            select $3::text || '-' || (ended + 1)::text, $1, $2, 'started', $5, $4 from prior where running is null
-            returning key, created_at
-        )
-        select key as "key!", created_at as "created_at!" from written
-        union all
-        select o.key, o.created_at from operations o join prior on prior.running = o.key
-        "#,
-        payment.id.get(),
-        kind.name(),
-        key(kind, payment.id.get(), payment.created_at),
-        at,
-        next_at,
-    )
-    .fetch_one(conn)
-    .await
-    .map_err(fault("write down the operation"))?;
-    Ok(Operation {
-        key: row.key,
-        order_id: payment.order_id,
-        kind,
-        refund_id: None,
-        attempts: 0,
-        created_at: row.created_at,
-    })
+    let started = start_all(conn, &[payment], kind, at, next_at).await?;
+    let operation = started.into_values().next();
+    operation.ok_or(PaymentError::Corrupt("operation"))
 }
 
 /// Writes down that a refund is to be made.
@@ -200,23 +235,39 @@ pub async fn of_refund(
     }))
 }
 
-/// Notes how it ended. Whoever is first says so; a second says nothing.
-#[tracing::instrument(name = "db.operations.end", skip_all)]
-pub async fn end(conn: &mut PgConnection, key: &str, ended: &Ended) -> Result<(), PaymentError> {
-    let (state, error) = match ended {
-        Ended::Done => ("done", None),
-        Ended::Refused(why) => ("refused", Some(why.as_str())),
-    };
+/// Notes how operations ended, by their keys. Whoever is first says so; a second says nothing.
+#[tracing::instrument(name = "db.operations.end", skip_all, fields(operations = ended.len()))]
+pub async fn end_all(conn: &mut PgConnection, ended: &[(&str, &Ended)]) -> Result<(), PaymentError> {
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<&str> = ended.iter().map(|(key, _)| *key).collect();
+    let errors: Vec<Option<&str>> = ended
+        .iter()
+        .map(|(_, ended)| match ended {
+            Ended::Done => None,
+            Ended::Refused(why) => Some(why.as_str()),
+        })
+        .collect();
     sqlx::query!(
-        "update operations set state = $2, error = $3 where key = $1 and state = 'started'",
-        key,
-        state,
-        error,
+        r#"
+        update operations o
+           set state = case when given.error is null then 'done' else 'refused' end, error = given.error
+          from unnest($1::text[], $2::text[]) as given (key, error)
+         where o.key = given.key and o.state = 'started'
+        "#,
+        &keys as &[&str],
+        &errors as &[Option<&str>],
     )
     .execute(conn)
     .await
-    .map_err(fault("note how the operation ended"))?;
+    .map_err(fault("note how operations ended"))?;
     Ok(())
+}
+
+/// [`end_all`] for one.
+pub async fn end(conn: &mut PgConnection, key: &str, ended: &Ended) -> Result<(), PaymentError> {
+    end_all(conn, &[(key, ended)]).await
 }
 
 /// Notes that its outcome is still unknown, and when to look again.

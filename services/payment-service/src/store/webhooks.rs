@@ -1,5 +1,6 @@
 //! `webhook_events`: what the provider told us, as it came.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
@@ -26,14 +27,14 @@ pub struct Stored {
 }
 
 /// A verified event, about to be stored.
-#[derive(Clone, Copy, Debug)]
-pub struct NewEvent<'a> {
+#[derive(Clone, Debug)]
+pub struct NewEvent {
     /// The provider's id of it.
-    pub event_id: &'a str,
+    pub event_id: String,
     /// Such as `payment_intent.succeeded`.
-    pub kind: &'a str,
+    pub kind: String,
     /// The event as it was signed; JSON.
-    pub payload: &'a str,
+    pub payload: String,
     /// What becomes of it once it is stored.
     pub fate: Fate,
 }
@@ -59,25 +60,37 @@ impl Fate {
     }
 }
 
-/// Stores an event; false if it was stored before.
-#[tracing::instrument(name = "db.webhooks.insert", skip_all, fields(event.type = event.kind))]
-pub async fn insert(pool: &PgPool, event: NewEvent<'_>, at: OffsetDateTime) -> Result<bool, PaymentError> {
-    let written = sqlx::query!(
+/// Stores events; the ids of those that were not stored before. In one order, so that two batches do not wait for each
+/// other.
+#[tracing::instrument(name = "db.webhooks.insert", skip_all, fields(events = events.len()))]
+pub async fn insert_all(
+    pool: &PgPool,
+    events: &[NewEvent],
+    at: OffsetDateTime,
+) -> Result<HashSet<String>, PaymentError> {
+    let ids: Vec<&str> = events.iter().map(|e| e.event_id.as_str()).collect();
+    let kinds: Vec<&str> = events.iter().map(|e| e.kind.as_str()).collect();
+    let payloads: Vec<&str> = events.iter().map(|e| e.payload.as_str()).collect();
+    let states: Vec<&str> = events.iter().map(|e| e.fate.state()).collect();
+    let stored = sqlx::query_scalar!(
         r#"
         insert into webhook_events (provider_event_id, type, payload, state, next_at, received_at)
-        values ($1, $2, $3::text::json, $4, $5, $5)
+        select id, type, payload::json, state, $5, $5
+          from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as given (id, type, payload, state)
+         order by id
             on conflict on constraint webhook_events_provider_event_id_key do nothing
+        returning provider_event_id
         "#,
-        event.event_id,
-        event.kind,
-        event.payload,
-        event.fate.state(),
+        &ids as &[&str],
+        &kinds as &[&str],
+        &payloads as &[&str],
+        &states as &[&str],
         at,
     )
-    .execute(pool)
+    .fetch_all(pool)
     .await
-    .map_err(fault("store the event"))?;
-    Ok(written.rows_affected() == 1)
+    .map_err(fault("store events"))?;
+    Ok(stored.into_iter().collect())
 }
 
 /// Takes up to `limit` events whose time has come and holds them until `now + lease`; what another worker holds is
@@ -112,17 +125,25 @@ pub async fn claim(
     .map_err(fault("claim events"))
 }
 
-/// Marks the event as worked off, in the transaction of its effect. False if another worker was first: then
-/// nothing more may be done.
-pub async fn finish(conn: &mut PgConnection, id: i64) -> Result<bool, PaymentError> {
-    let written = sqlx::query!(
-        "update webhook_events set state = 'processed', error = null where id = $1 and state = 'received'",
-        id,
+/// Marks events as worked off, in the transaction of their effects. Returns those that were not: another worker was first
+/// with the others, and nothing more may be done for them.
+pub async fn finish_all(conn: &mut PgConnection, ids: &[i64]) -> Result<HashSet<i64>, PaymentError> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let finished = sqlx::query_scalar!(
+        r#"
+        update webhook_events
+           set state = 'processed', error = null
+         where id in (select id from webhook_events where id = any($1) and state = 'received' order by id for update)
+        returning id
+        "#,
+        ids,
     )
-    .execute(conn)
+    .fetch_all(conn)
     .await
-    .map_err(fault("mark the event as processed"))?;
-    Ok(written.rows_affected() == 1)
+    .map_err(fault("mark events as processed"))?;
+    Ok(finished.into_iter().collect())
 }
 
 /// Puts the event off until `next_at`.

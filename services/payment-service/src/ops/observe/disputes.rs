@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use types::rfc3339;
 use wire::events::PaymentDisputed;
 
-use super::observe::tell;
+use super::View;
 use crate::NAME;
 use crate::domain::ledger::Fact;
 use crate::domain::{Dispute, Disputed, Payment};
@@ -16,10 +16,11 @@ use crate::store::ledger::{self, Posting};
 /// Takes in one dispute, and tells of it if the payment is disputed otherwise than before.
 pub(super) async fn see_dispute(
     conn: &mut PgConnection,
-    payment: Payment,
+    view: &mut View<'_>,
     seen: &Dispute,
     at: OffsetDateTime,
-) -> Result<Payment, PaymentError> {
+) -> Result<(), PaymentError> {
+    let payment = &view.payment;
     let mut all = disputes::of(conn, payment.id).await?;
     let known = all
         .iter()
@@ -36,24 +37,24 @@ pub(super) async fn see_dispute(
                 seen.id
             )));
         }
-        post(conn, &payment, known.as_ref(), &dispute, at).await?;
-        count(&payment, known.as_ref(), &dispute);
+        post(conn, payment, known.as_ref(), &dispute, at).await?;
+        count(payment, known.as_ref(), &dispute);
     }
     all.push(dispute);
     let disputed = Disputed::of(&all);
     let news = (disputed.status, disputed.evidence_due_by)
         != (payment.disputed.status, payment.disputed.evidence_due_by);
-    let payment = Payment { disputed, ..payment };
+    let (order_id, payment_id) = (payment.order_id, payment.id);
+    view.payment.disputed = disputed;
     if let (true, Some(status)) = (news, disputed.status) {
-        let event = PaymentDisputed {
-            order_id: payment.order_id,
-            payment_id: payment.id,
+        view.tell(&PaymentDisputed {
+            order_id,
+            payment_id,
             status: status.name().to_owned(),
             evidence_due_by: disputed.evidence_due_by.map(rfc3339),
-        };
-        tell(conn, &payment, &event, at).await?;
+        });
     }
-    Ok(payment)
+    Ok(())
 }
 
 /// Posts what was taken for it, and what was given back, in the currency of the balance that it was taken from.
@@ -94,11 +95,12 @@ async fn post(
     ];
     for (moved, fact) in facts.into_iter().flatten() {
         let posting = Posting {
+            payment_id: payment.id,
             object_id: &now.id,
             fact,
             currency: Some(&moved.currency),
         };
-        ledger::post(conn, payment.id, posting, at).await?;
+        ledger::post(conn, posting, at).await?;
     }
     Ok(())
 }
