@@ -40,7 +40,7 @@ pub use machine::{Reason, Refused};
 pub use outcome::{BadStatus, Outcome, Status};
 pub use plan::{Direction, Place, Plan, PlannedStep};
 pub use policy::Policy;
-pub use view::{By, LogEntry, View, get, reason};
+pub use view::{By, LogEntry, View, get, reasons};
 
 /// The engine's tables; their history is kept in [`HISTORY`], apart from the service's.
 pub static MIGRATIONS: Migrator = sqlx::migrate!();

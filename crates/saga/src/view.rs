@@ -1,5 +1,6 @@
 //! A saga and its log, for operators and tests.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -108,28 +109,30 @@ pub(crate) async fn find(
     }
 }
 
-/// Why the saga of a subject turned back, if it has.
+/// Why the sagas of these subjects turned back; those that have.
 ///
 /// # Errors
-/// The database did not answer, or the row holds a reason that this program does not know.
-pub async fn reason(
+/// The database did not answer, or a row holds a reason that this program does not know.
+pub async fn reasons(
     conn: &mut PgConnection,
     name: &'static str,
-    subject_id: i64,
-) -> Result<Option<Reason>, SagaError> {
-    let reason = sqlx::query_scalar!(
-        "select reason from saga where name = $1 and subject_id = $2",
+    subjects: &[i64],
+) -> Result<HashMap<i64, Reason>, SagaError> {
+    let rows = sqlx::query!(
+        "select subject_id, reason from saga where name = $1 and subject_id = any($2) and reason is not null",
         name,
-        subject_id,
+        subjects,
     )
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await
-    .map_err(SagaError::store("read why a saga turned back"))?;
-    reason
-        .flatten()
-        .map(serde_json::from_value)
-        .transpose()
-        .map_err(|source| SagaError::State { name, source })
+    .map_err(SagaError::store("read why sagas turned back"))?;
+    let mut reasons = HashMap::new();
+    for row in rows {
+        let reason = row.reason.map(serde_json::from_value).transpose();
+        let reason = reason.map_err(|source| SagaError::State { name, source })?;
+        reasons.extend(reason.map(|reason| (row.subject_id, reason)));
+    }
+    Ok(reasons)
 }
 
 /// One saga with its log, if there is one.

@@ -21,7 +21,7 @@ use crate::ops::placing::Placing;
 use crate::ops::reading::{Orders, Reading};
 use crate::peers::{Accounts, Inventory, Payments};
 use crate::sagas::cancellation::{Cancellation, CancellationState};
-use crate::sagas::checkout::{Checkout, Confirmations};
+use crate::sagas::checkout::{Checkout, Confirmations, Undoings};
 use crate::store::fault;
 use crate::{NAME, migrate};
 
@@ -89,6 +89,10 @@ impl AppState {
             db: db.clone(),
             clock: Arc::clone(&clock),
         };
+        let undoings = Undoings {
+            db: db.clone(),
+            clock: Arc::clone(&clock),
+        };
         let orders = Orders::new(Reading { db: db.clone() }, shared.tracker.clone());
         let sender = Sender {
             orders: orders.clone(),
@@ -99,6 +103,7 @@ impl AppState {
         let checkout = Checkout {
             db: db.clone(),
             confirmations: Fold::new(confirmations, shared.tracker.clone()),
+            undoings: Fold::new(undoings, shared.tracker.clone()),
             inventory: inventory.clone(),
             payments: payments.clone(),
             clock: Arc::clone(&clock),

@@ -24,6 +24,7 @@ use time::OffsetDateTime;
 use types::{Clock, OrderId, UserId};
 
 pub use self::confirm::Confirmations;
+pub use self::place::Undoings;
 use crate::domain::NewOrder;
 use crate::peers::{Inventory, Payments};
 use crate::sagas::in_context;
@@ -35,6 +36,8 @@ pub struct Checkout {
     pub db: PgPool,
     /// Confirms orders.
     pub confirmations: Fold<Confirmations>,
+    /// Cancels those whose checkouts are undone.
+    pub undoings: Fold<Undoings>,
     /// Stock.
     pub inventory: Inventory,
     /// Money.

@@ -71,6 +71,25 @@ pub async fn lock(conn: &mut PgConnection, id: OrderId) -> Result<Order, OrderEr
     get(conn, id).await
 }
 
+/// Locks these orders' rows until the transaction ends, in one order; where each stands.
+#[tracing::instrument(name = "db.orders.lock_all", skip_all, fields(orders = ids.len()))]
+pub async fn lock_all(conn: &mut PgConnection, ids: &[OrderId]) -> Result<HashMap<i64, Status>, OrderError> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
+    let rows = sqlx::query!(
+        "select id, status from orders where id = any($1) order by id for update",
+        &ids,
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(fault("lock orders"))?;
+    rows.into_iter()
+        .map(|row| {
+            let status = row.status.parse().map_err(|_| OrderError::Corrupt("status"))?;
+            Ok((row.id, status))
+        })
+        .collect()
+}
+
 /// The lines of these orders, in their order.
 pub(crate) async fn lines_of(conn: &mut PgConnection, orders: &[i64]) -> Result<Vec<LineRow>, OrderError> {
     sqlx::query_as!(

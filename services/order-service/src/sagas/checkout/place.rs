@@ -1,39 +1,99 @@
-//! The order is written before the saga starts; undone, it is cancelled.
+//! The order is written before the saga starts; undone, it is cancelled. Orders whose checkouts are undone at the same time
+//! are cancelled together: where many want what few can have, that is most of them.
 
+use std::sync::Arc;
+
+use pg::fold::Together;
+use runtime::context::{self, Context};
 use saga::{Reason, Saga as _, UndoError};
-use types::Actor;
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use types::{Actor, Clock, OrderId};
 
 use super::{Checkout, CheckoutState};
-use crate::domain::Status;
+use crate::domain::{Refusal, Status};
 use crate::error::OrderError;
-use crate::ops::transition::advance;
+use crate::ops::transition::advance_all;
 use crate::sagas::undo_error;
-use crate::store::{fault, orders};
+use crate::store::fault;
+use crate::store::orders::{self, Move};
 
-pub(super) async fn undo(checkout: &Checkout, s: &CheckoutState) -> Result<(), UndoError> {
-    cancel(checkout, s).await.map_err(undo_error)
+/// Cancels orders whose checkouts are undone.
+pub struct Undoings {
+    /// The orders' database.
+    pub db: PgPool,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
 }
 
-async fn cancel(checkout: &Checkout, s: &CheckoutState) -> Result<(), OrderError> {
-    let now = checkout.clock.now();
-    let mut tx = pg::begin(&checkout.db)
-        .await
-        .map_err(fault("begin a transaction"))?;
-    let order = orders::lock(&mut tx, s.order_id).await?;
-    if matches!(order.status, Status::Pending | Status::Confirmed) {
-        let why = saga::reason(&mut tx, Checkout::NAME, s.order_id.get()).await;
-        let reason = word(why.map_err(OrderError::Saga)?, now >= s.expires_at);
-        advance(
-            &mut tx,
-            s.order_id,
-            (order.status, Status::Cancelled),
-            Actor::System,
-            Some(&reason),
-            now,
-        )
-        .await?;
+/// An order whose checkout is undone.
+#[derive(Clone, Debug)]
+pub struct Undoing {
+    id: OrderId,
+    /// When it is given up unpaid.
+    expires_at: OffsetDateTime,
+    context: Option<Context>,
+}
+
+impl Together for Undoings {
+    const NAME: &'static str = "undoings";
+    type Ask = Undoing;
+    type Answer = ();
+    type Error = OrderError;
+
+    fn subject(undoing: &Undoing) -> Option<i64> {
+        Some(undoing.id.get())
     }
-    tx.commit().await.map_err(fault("commit the cancellation"))?;
+
+    /// [`Refusal::NotFound`] for an order that there is not. One that is cancelled already, or beyond it, stays as it is.
+    async fn together(&self, undoings: &[Undoing]) -> Result<Vec<Result<(), OrderError>>, OrderError> {
+        let now = self.clock.now();
+        let mut tx = pg::begin(&self.db).await.map_err(fault("begin a transaction"))?;
+        let ids: Vec<OrderId> = undoings.iter().map(|u| u.id).collect();
+        let stand = orders::lock_all(&mut tx, &ids).await?;
+        let ids: Vec<i64> = ids.into_iter().map(OrderId::get).collect();
+        let mut why = saga::reasons(&mut tx, Checkout::NAME, &ids)
+            .await
+            .map_err(OrderError::Saga)?;
+        let moves: Vec<Move> = undoings
+            .iter()
+            .filter_map(|undoing| {
+                let from = *stand.get(&undoing.id.get())?;
+                let over = now >= undoing.expires_at;
+                matches!(from, Status::Pending | Status::Confirmed).then(|| Move {
+                    id: undoing.id,
+                    from,
+                    to: Status::Cancelled,
+                    actor: Actor::System,
+                    note: Some(word(why.remove(&undoing.id.get()), over)),
+                    intent: None,
+                    context: undoing.context.clone(),
+                })
+            })
+            .collect();
+        if !moves.is_empty() {
+            advance_all(&mut tx, &moves, now).await?;
+        }
+        tx.commit().await.map_err(fault("commit cancellations"))?;
+        let answer = |undoing: &Undoing| match stand.contains_key(&undoing.id.get()) {
+            true => Ok(()),
+            false => Err(Refusal::NotFound(undoing.id).into()),
+        };
+        Ok(undoings.iter().map(answer).collect())
+    }
+
+    fn unanswered() -> OrderError {
+        OrderError::Corrupt("batch of cancellations")
+    }
+}
+
+pub(super) async fn undo(checkout: &Checkout, s: &CheckoutState) -> Result<(), UndoError> {
+    let undoing = Undoing {
+        id: s.order_id,
+        expires_at: s.expires_at,
+        context: context::current(),
+    };
+    checkout.undoings.ask(undoing).await.map_err(undo_error)?;
     checkout.mails.nudge();
     Ok(())
 }
