@@ -30,9 +30,11 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 const SUPERVISOR: &str = r#"
 bin=$1 dir=$2 user=$3
 "$bin/initdb" -D "$dir/data" -U "$user" -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$dir/log" 2>&1 </dev/null
+counts=$(find -L "$bin/.." -name 'pg_stat_statements.so' -o -name 'pg_stat_statements.dylib' | head -n 1)
 "$bin/postgres" -D "$dir/data" -k "$dir" -p 5432 -c listen_addresses='' -c max_connections=400 \
   -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off \
-  -c shared_buffers=64MB -c wal_level=minimal -c max_wal_senders=0 >>"$dir/log" 2>&1 </dev/null &
+  -c shared_buffers=64MB -c wal_level=minimal -c max_wal_senders=0 \
+  ${counts:+-c shared_preload_libraries=pg_stat_statements -c pg_stat_statements.max=20000} >>"$dir/log" 2>&1 </dev/null &
 server=$!
 cat >/dev/null
 kill -QUIT $server
@@ -86,6 +88,53 @@ impl TestDb {
         }
     }
 }
+
+/// Statements that a server ran in a database, each with how often.
+#[derive(Debug)]
+pub struct Statements(pub Vec<(String, i64)>);
+
+impl Statements {
+    /// How many in all, `begin` and `commit` counted like any other: so many round trips they were.
+    #[must_use]
+    pub fn count(&self) -> i64 {
+        self.0.iter().map(|(_, calls)| calls).sum()
+    }
+}
+
+impl TestDb {
+    /// What `work` has the server run in this database, and what it answers. Statements that are prepared first are counted
+    /// when they run, so do the work once before.
+    ///
+    /// # Panics
+    /// The server does not count: it lacks the module `pg_stat_statements` (Debian has it with PostgreSQL, others with
+    /// `postgresql-contrib`), or, if it is one of your own, does not load it by `shared_preload_libraries`.
+    pub async fn statements<T>(&self, work: impl Future<Output = T>) -> (T, Statements) {
+        // Not two tests at once.
+        COUNTED
+            .get_or_init(async || {
+                let made = "create extension if not exists pg_stat_statements";
+                admin().await.execute(made).await.expect(COUNT);
+            })
+            .await;
+        let mut admin = admin().await;
+        let reset = "select pg_stat_statements_reset(0, oid, 0) from pg_database where datname = $1";
+        let reset = sqlx::query(reset).bind(&self.name).execute(&mut admin).await;
+        reset.expect(COUNT);
+        let answer = work.await;
+        let rows = sqlx::query_as(
+            "select query, calls
+               from pg_stat_statements
+              where dbid = (select oid from pg_database where datname = $1)
+              order by calls desc, query",
+        )
+        .bind(&self.name)
+        .fetch_all(&mut admin)
+        .await;
+        (answer, Statements(rows.expect(COUNT)))
+    }
+}
+
+const COUNT: &str = "the server counts statements (module pg_stat_statements)";
 
 impl Drop for TestDb {
     /// Best effort: on a thread, because the test's runtime is about to end.
@@ -146,6 +195,8 @@ struct Server {
 
 /// Outside of any test, because the tests of a process share it and none knows that it is the last.
 static SERVER: OnceCell<Server> = OnceCell::const_new();
+/// Whether statements can be looked up.
+static COUNTED: OnceCell<()> = OnceCell::const_new();
 static TEMPLATES: Mutex<Option<HashMap<String, Arc<OnceCell<String>>>>> = Mutex::new(None);
 
 async fn server() -> &'static Server {

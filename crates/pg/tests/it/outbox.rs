@@ -193,3 +193,34 @@ async fn lag_counts_what_waits_and_pruning_spares_it() {
     );
     assert_eq!(publish(&db.pool, 1, &[]).await, 3, "numbers go on after pruning");
 }
+
+// EVT-1
+#[tokio::test]
+async fn events_of_one_thing_that_are_published_together_keep_their_order() {
+    let db = database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    outbox::publish(&mut conn, event(2), &["mail"]).await.unwrap();
+    let events = [(2, "a"), (1, "b"), (2, "c"), (1, "d"), (3, "e"), (2, "f")].map(|(order, word)| {
+        let mut event = event(order);
+        event.payload = serde_json::json!(word);
+        event
+    });
+    outbox::publish_all(&mut conn, events.into(), &["mail"])
+        .await
+        .unwrap();
+    let written: Vec<(i64, i64, serde_json::Value)> =
+        sqlx::query_as("select aggregate_id, sequence, payload from outbox order by aggregate_id, sequence")
+            .fetch_all(&db.pool)
+            .await
+            .unwrap();
+    let of = |order: i64| -> Vec<(i64, &str)> {
+        let rows = written.iter().filter(|(id, ..)| *id == order);
+        rows.map(|(_, sequence, payload)| (*sequence, payload.as_str().unwrap_or("first")))
+            .collect()
+    };
+    assert_eq!(of(1), [(1, "b"), (2, "d")]);
+    assert_eq!(of(2), [(1, "first"), (2, "a"), (3, "c"), (4, "f")]);
+    assert_eq!(of(3), [(1, "e")]);
+    assert_eq!(publish(&db.pool, 2, &["mail"]).await, 5);
+    assert_eq!(publish(&db.pool, 3, &["mail"]).await, 2);
+}

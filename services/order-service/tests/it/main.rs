@@ -24,6 +24,7 @@ mod pins;
 mod placing;
 mod sellers;
 mod shedding;
+mod statements;
 mod states;
 mod sweep;
 mod taxes;

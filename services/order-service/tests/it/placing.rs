@@ -246,3 +246,31 @@ async fn orders_that_come_together_share_their_commits() {
     }
     shop.settled().await;
 }
+
+// STK-3, SAG-6: those who lose the race for stock are told so by shared transactions too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_that_are_refused_together_are_cancelled_together() {
+    let shop = Orders::start_with(|config| config.max_open_orders = 0).await;
+    let (few, much) = (cart(&[(MUG, 1)]), cart(&[(MUG, 999)]));
+    let answers = futures::future::join_all((0..64).map(async |n| {
+        let wish = if n % 8 == 0 { &few } else { &much };
+        shop.post(ALICE, "/orders", wish).await
+    }))
+    .await;
+    for (n, answer) in (0..).zip(answers) {
+        assert_eq!(answer.status, if n % 8 == 0 { 201 } else { 409 }, "{answer:?}");
+    }
+    let (orders, commits): (i64, i64) = sqlx::query_as(
+        "select count(*), count(distinct xmin::text) from order_history where to_status = 'cancelled'",
+    )
+    .fetch_one(&shop.app.db)
+    .await
+    .unwrap();
+    assert_eq!(orders, 56);
+    assert!(commits <= 40, "{commits} commits for 56 orders");
+    let told = "select count(*) from outbox where type = 'order.cancelled.v1' and causation is not null
+                                              and payload->>'reason' = 'insufficient-stock'";
+    let told: i64 = sqlx::query_scalar(told).fetch_one(&shop.app.db).await.unwrap();
+    assert_eq!(told, 56);
+    shop.settled().await;
+}

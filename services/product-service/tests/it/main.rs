@@ -17,3 +17,4 @@ mod harness;
 mod model;
 mod pins;
 mod reservations;
+mod statements;
