@@ -15,8 +15,12 @@ cargo build -q --release --locked -p souk >&2
 data=$(mktemp -d)
 chmod 755 "$data"
 pid=
-cleanup() {
+stop_shop() {
   [ -z "$pid" ] || { kill -TERM "$pid" && wait "$pid" || true; }
+  pid=
+}
+cleanup() {
+  stop_shop
   rm -rf "$data"
 }
 trap cleanup EXIT
