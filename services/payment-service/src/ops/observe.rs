@@ -66,8 +66,28 @@ pub async fn observe(
         seen,
         context: context::current(),
     };
-    let payment = observe_all(conn, &[look], at).await?.pop();
+    let mut observed = observe_all(conn, &[look], at).await?;
+    observed.count();
+    let payment = observed.payments.pop();
     Ok(payment.ok_or(Refusal::PaymentNotFound(order))?)
+}
+
+/// Payments after they were observed.
+#[must_use]
+pub struct Observed {
+    /// As they are now, in the order of the looks.
+    pub payments: Vec<Payment>,
+    counts: Vec<Count>,
+}
+
+/// Counts in metrics, or writes into the log, that something happened.
+type Count = Box<dyn FnOnce() + Send>;
+
+impl Observed {
+    /// Counts what has happened. Call it once that is committed: a batch that fails is done again.
+    pub fn count(&mut self) {
+        self.counts.drain(..).for_each(|count| count());
+    }
 }
 
 /// [`observe`] for the payments of many orders, of which no two are the same.
@@ -78,7 +98,7 @@ pub async fn observe_all(
     conn: &mut PgConnection,
     looks: &[Look<'_>],
     at: OffsetDateTime,
-) -> Result<Vec<Payment>, PaymentError> {
+) -> Result<Observed, PaymentError> {
     let orders: Vec<OrderId> = looks.iter().map(|look| look.order).collect();
     let mut locked = payments::lock_all(conn, &orders).await?;
     let mut views = Vec::with_capacity(looks.len());
@@ -113,7 +133,11 @@ pub async fn observe_all(
     let changed = views.iter().filter(|view| view.payment != view.before);
     let changed: Vec<&Payment> = changed.map(|view| &view.payment).collect();
     payments::save_all(conn, &changed, at).await?;
-    Ok(views.into_iter().map(|view| view.end(at)).collect())
+    let counts = views.iter_mut().flat_map(|view| std::mem::take(&mut view.counts));
+    Ok(Observed {
+        counts: counts.collect(),
+        payments: views.into_iter().map(|view| view.end(at)).collect(),
+    })
 }
 
 /// A payment that is looked at.
@@ -123,6 +147,7 @@ struct View<'a> {
     seen: &'a [Seen],
     context: Option<Context>,
     news: Vec<bus::News>,
+    counts: Vec<Count>,
 }
 
 impl<'a> View<'a> {
@@ -133,7 +158,13 @@ impl<'a> View<'a> {
             seen: look.seen,
             context: look.context.clone(),
             news: Vec::new(),
+            counts: Vec::new(),
         }
+    }
+
+    /// Has it counted once it is committed.
+    fn count(&mut self, count: impl FnOnce() + Send + 'static) {
+        self.counts.push(Box::new(count));
     }
 
     /// Has it published in the same transaction.
@@ -152,7 +183,8 @@ impl<'a> View<'a> {
                 refunded_minor: self.payment.refunded_minor,
                 captured_minor: self.payment.captured_minor,
             });
-            count_refund(&self.before, &self.payment);
+            let (before, payment) = (self.before.clone(), self.payment.clone());
+            self.count(move || count_refund(&before, &payment));
         }
         if moved_openly(self.before.status, self.payment.status) {
             self.tell(&PaymentMoved {

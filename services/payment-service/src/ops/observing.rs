@@ -87,11 +87,12 @@ impl Together for Observing {
                 context: ask.context.clone(),
             })
             .collect();
-        let payments = observe_all(&mut tx, &looks, self.clock.now()).await?;
+        let mut observed = observe_all(&mut tx, &looks, self.clock.now()).await?;
         let ended: Vec<(&str, &Ended)> = asks.iter().filter_map(Observation::ended).collect();
         operations::end_all(&mut tx, &ended).await?;
         tx.commit().await.map_err(fault("commit what was seen"))?;
-        Ok(payments.into_iter().map(Ok).collect())
+        observed.count();
+        Ok(observed.payments.into_iter().map(Ok).collect())
     }
 
     fn unanswered() -> PaymentError {

@@ -2,13 +2,13 @@
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
-use types::rfc3339;
+use types::{OrderId, rfc3339};
 use wire::events::PaymentDisputed;
 
 use super::View;
 use crate::NAME;
 use crate::domain::ledger::Fact;
-use crate::domain::{Dispute, Disputed, Payment};
+use crate::domain::{Dispute, DisputeStatus, Disputed, Payment};
 use crate::error::PaymentError;
 use crate::store::disputes;
 use crate::store::ledger::{self, Posting};
@@ -20,7 +20,7 @@ pub(super) async fn see_dispute(
     seen: &Dispute,
     at: OffsetDateTime,
 ) -> Result<(), PaymentError> {
-    let payment = &view.payment;
+    let payment = &view.payment.clone();
     let mut all = disputes::of(conn, payment.id).await?;
     let known = all
         .iter()
@@ -38,7 +38,8 @@ pub(super) async fn see_dispute(
             )));
         }
         post(conn, payment, known.as_ref(), &dispute, at).await?;
-        count(payment, known.as_ref(), &dispute);
+        let (order, known, now) = (payment.order_id, known.map(|d| d.status), dispute.clone());
+        view.count(move || count(order, known, &now));
     }
     all.push(dispute);
     let disputed = Disputed::of(&all);
@@ -106,18 +107,18 @@ async fn post(
 }
 
 /// Somebody has to answer in time, or to learn that it is over.
-fn count(payment: &Payment, known: Option<&Dispute>, now: &Dispute) {
-    let moved = known.map(|d| d.status) != Some(now.status);
+fn count(order: OrderId, known: Option<DisputeStatus>, now: &Dispute) {
+    let moved = known != Some(now.status);
     if moved {
         metrics::counter!("disputes_total", "service" => NAME, "status" => now.status.name()).increment(1);
     }
     let due_by = now.evidence_due_by.map(rfc3339);
     if moved && now.status.needs_response() {
         tracing::error!(
-            order.id = %payment.order_id, dispute = now.id, due_by,
+            order.id = %order, dispute = now.id, due_by,
             "a payment is disputed; answer the provider in time"
         );
     } else if moved {
-        tracing::warn!(order.id = %payment.order_id, dispute = now.id, status = now.status.name(), "a dispute moved on");
+        tracing::warn!(order.id = %order, dispute = now.id, status = now.status.name(), "a dispute moved on");
     }
 }

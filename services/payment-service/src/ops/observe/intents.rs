@@ -131,23 +131,30 @@ impl Told<'_, '_> {
     }
 
     fn tell(&mut self) -> Result<(), PaymentError> {
-        metrics::counter!("payments_total", "service" => NAME, "outcome" => self.name()).increment(1);
+        let name = self.name();
+        self.view.count(move || {
+            metrics::counter!("payments_total", "service" => NAME, "outcome" => name).increment(1);
+        });
         let payment = &self.view.payment;
         let (order_id, payment_id, amount_minor) = (payment.order_id, payment.id, payment.captured_minor);
         match &self.news {
             News::Succeeded => {
-                let currency = payment.asked()?.currency().code().to_owned();
-                metrics::counter!("payments_captured_minor_total", "service" => NAME, "currency" => currency.clone())
-                    .increment(u64::try_from(amount_minor).unwrap_or_default());
+                let currency = payment.asked()?.currency().code();
+                self.view.count(move || {
+                    metrics::counter!("payments_captured_minor_total", "service" => NAME, "currency" => currency)
+                        .increment(u64::try_from(amount_minor).unwrap_or_default());
+                });
                 self.view.tell(&PaymentSucceeded {
                     order_id,
                     payment_id,
                     amount_minor,
-                    currency,
+                    currency: currency.to_owned(),
                 });
             }
             News::Mismatched(currency) => {
-                tracing::error!(order.id = %order_id, "what arrived is not what the order costs; an admin must decide");
+                self.view.count(move || {
+                    tracing::error!(order.id = %order_id, "what arrived is not what the order costs; an admin must decide");
+                });
                 self.view.tell(&PaymentMismatched {
                     order_id,
                     payment_id,

@@ -18,10 +18,10 @@ pub(super) async fn see_refunds(
     list: &[RefundSeen],
     at: OffsetDateTime,
 ) -> Result<(), PaymentError> {
-    let payment = &view.payment;
+    let payment = &view.payment.clone();
     for seen in list {
         match refunds::matching(conn, payment.id, seen).await? {
-            Some(refund) => merge(conn, payment, refund, seen, at).await?,
+            Some(refund) => merge(conn, view, refund, seen, at).await?,
             None => {
                 refunds::adopt(conn, payment.id, seen, at).await?;
                 let (was, is) = (RefundStatus::Pending, seen.status);
@@ -42,7 +42,7 @@ pub(super) async fn see_refunds(
 
 async fn merge(
     conn: &mut PgConnection,
-    payment: &Payment,
+    view: &mut View<'_>,
     refund: Refund,
     seen: &RefundSeen,
     at: OffsetDateTime,
@@ -57,15 +57,18 @@ async fn merge(
         return Ok(());
     }
     if merged.status.came_to_nothing() && !refund.status.came_to_nothing() {
-        metrics::counter!("refunds_failed_total", "service" => NAME).increment(1);
-        tracing::error!(
-            order.id = %payment.order_id, refund.id = %refund.id,
-            "a refund came to nothing; its money is with us again"
-        );
+        let (order, refund) = (view.payment.order_id, refund.id);
+        view.count(move || {
+            metrics::counter!("refunds_failed_total", "service" => NAME).increment(1);
+            tracing::error!(
+                order.id = %order, refund.id = %refund,
+                "a refund came to nothing; its money is with us again"
+            );
+        });
     }
     refunds::save(conn, &merged, at).await?;
     let moved = (refund.status, merged.status);
-    post_refund(conn, payment, &seen.id, refund.amount_minor, moved, at).await
+    post_refund(conn, &view.payment, &seen.id, refund.amount_minor, moved, at).await
 }
 
 /// Posts a refund that succeeded, or that failed although it had.
