@@ -41,11 +41,11 @@ done
 
 crates=("$@")
 [ "${#crates[@]}" -gt 0 ] || crates=(pg saga user-service product-service order-service payment-service)
-# Everything first, so that below only the one crate is built whose queries are to be written.
-cargo check -q --all-targets "${crates[@]/#/--package=}"
 for crate in "${crates[@]}"; do
   folder=crates/$crate
   [ -d "$folder" ] || folder=services/$crate
+  # With the features that it has when it is built alone, so that no other crate is built, and written, with it.
+  cargo check -q -p "$crate" --all-targets
   rm -rf "$folder/.sqlx"
   mkdir -p "$folder/.sqlx"
   touch "$folder/src/lib.rs"
