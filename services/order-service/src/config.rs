@@ -8,8 +8,8 @@ use runtime::{Neighbour, Secret, Settings};
 use types::{Currency, DecimalText, Money, Rounding};
 
 use crate::NAME;
-use crate::domain::Rates;
-use crate::mailer::{MailSettings, Route};
+use crate::domain::{Rates, TrackingLinks};
+use crate::mailer::MailSettings;
 
 /// What the service needs to know.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub struct Config {
     pub jobs_poll: Duration,
     /// Where mails go, and whom they are from.
     pub mail: MailSettings,
+    /// Where parcels are followed.
+    pub tracking_links: TrackingLinks,
 }
 
 impl Config {
@@ -87,6 +89,7 @@ impl Config {
             max_open_orders: settings.number("MAX_OPEN_ORDERS", 100, 0..=100_000),
             jobs_poll: settings.seconds("JOBS_POLL_SECONDS", 1, 1..=60),
             mail: mail(settings),
+            tracking_links: settings.parse("TRACKING_LINKS", TrackingLinks::default()),
         }
     }
 }
@@ -94,13 +97,16 @@ impl Config {
 /// A mail server, or a folder where nothing leaves the machine.
 fn mail(settings: &mut Settings) -> MailSettings {
     let mut mail = MailSettings::folder(PathBuf::new());
-    match Route::parse(&settings.text("MAIL_URL", "file:.souk/mail")) {
-        Ok(route) => mail.route = route,
-        // Without the setting itself, which may hold a password.
-        Err(why) => settings.refuse("MAIL_URL", why),
-    }
     mail.from = settings.parse("MAIL_FROM", mail.from);
-    mail
+    let address = settings.text("MAIL_URL", "file:.souk/mail");
+    let authorities = settings.optional("MAIL_CA");
+    match mail.clone().through(&address, authorities.as_deref()) {
+        Ok(mail) => mail,
+        Err((name, why)) => {
+            settings.refuse(name, why);
+            mail
+        }
+    }
 }
 
 /// An amount in major units, or `default` major units.

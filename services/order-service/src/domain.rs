@@ -8,10 +8,12 @@ pub mod pricing;
 pub mod refusal;
 pub mod shares;
 pub mod status;
+pub mod tracking;
 
-pub use letter::Letter;
+pub use letter::{Letter, News};
 pub use order::{Address, Line, NewOrder, Order};
 pub use pricing::{PricedLine, Rates, Totals};
 pub use refusal::Refusal;
 pub use shares::Share;
 pub use status::{Party, Status, Verdict};
+pub use tracking::TrackingLinks;

@@ -12,8 +12,9 @@ use wire::events::{
 };
 
 use crate::NAME;
-use crate::domain::{Party, Status, Verdict};
+use crate::domain::{News, Party, Status, Verdict};
 use crate::error::OrderError;
+use crate::ops::notify;
 use crate::ops::transition::advance;
 use crate::sagas::cancellation::CancellationState;
 use crate::state::AppState;
@@ -105,9 +106,15 @@ async fn apply(
             return facts::note_kept(conn, e.order_id, now).await;
         }
         let status = if whole { "refunded" } else { "partially_refunded" };
+        let before = facts::refunded(conn, e.order_id).await?;
         facts::note(conn, e.order_id, "refunded", e.refunded_minor, "", status, now).await?;
         if whole {
-            refunded(app, conn, e.order_id, now).await?;
+            return refunded(app, conn, e.order_id, now).await;
+        }
+        // A refund that came back leaves less than was told: an admin deals with that.
+        if e.refunded_minor > before {
+            let news = News::PartRefunded(e.refunded_minor);
+            notify::customer(conn, e.order_id, news, now).await?;
         }
         return Ok(());
     }

@@ -24,7 +24,7 @@ use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 
 pub use config::{Config, Neighbours};
-pub use domain::{Party, Rates, Status, Verdict};
+pub use domain::{Party, Rates, Status, TrackingLinks, Verdict};
 pub use error::OrderError;
 pub use mailer::MailSettings;
 pub use state::AppState;

@@ -6,6 +6,7 @@ use metrics::Unit;
 use pg::gauges::Gauges;
 
 use crate::domain::Status;
+use crate::mailer::{SENT, Trouble};
 use crate::{AppState, NAME};
 
 /// Shows gauges until told to stop.
@@ -20,6 +21,9 @@ fn begin() {
     metrics::counter!("orders_placed_total", "service" => NAME).increment(0);
     metrics::counter!("orders_turned_away_total", "service" => NAME).increment(0);
     metrics::counter!("orders_paid_after_cancel_total", "service" => NAME).increment(0);
+    for outcome in Trouble::ALL.map(Trouble::name).into_iter().chain([SENT]) {
+        metrics::counter!("mails_total", "service" => NAME, "outcome" => outcome).increment(0);
+    }
     for status in Status::ALL {
         metrics::counter!("orders_moved_total", "service" => NAME, "to" => status.name()).increment(0);
     }
@@ -42,6 +46,11 @@ fn describe() {
         "orders_moved_total",
         Unit::Count,
         "Moves of orders, by new status; cancelled, delivered and refunded are ends."
+    );
+    describe_counter!(
+        "mails_total",
+        Unit::Count,
+        "Attempts to send a mail, by outcome: sent, refused (for good), put_off, unauthenticated, insecure, unreachable or unwritten."
     );
     describe_counter!(
         "orders_paid_after_cancel_total",

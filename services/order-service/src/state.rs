@@ -97,7 +97,8 @@ impl AppState {
         let sender = Sender {
             orders: orders.clone(),
             accounts: Accounts::new(user.clone()),
-            mailer: Mailer::new(config.mail)?,
+            mailer: Mailer::new(config.mail),
+            links: config.tracking_links,
         };
         let queues = queues(&db, shared, config.jobs_poll).with(sender.handler());
         let checkout = Checkout {

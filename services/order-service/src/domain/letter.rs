@@ -1,11 +1,16 @@
 //! What customers are told of their orders, in words.
 
-use std::fmt::Write as _;
+mod page;
+
+use std::fmt;
+use std::str::FromStr;
 
 use types::Money;
 
 use super::order::Order;
 use super::status::Status;
+use super::tracking::TrackingLinks;
+use page::Words;
 
 /// A mail without its addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +19,47 @@ pub struct Letter {
     pub subject: String,
     /// Plain text.
     pub text: String,
+    /// The same as a page of HTML that needs nothing from elsewhere.
+    pub html: String,
+}
+
+/// Something that a customer is told. Its word tells the mails of one order apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The order went to this status.
+    Became(Status),
+    /// The parcel of an order that had left can be followed by another number, recorded with this version of the order.
+    Tracked(i64),
+    /// So much of what was paid has gone back by now, in minor units; not all of it.
+    PartRefunded(i64),
+}
+
+/// No word for a [`News`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is no news that customers are told")]
+pub struct BadNews;
+
+impl fmt::Display for News {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Became(status) => f.write_str(status.name()),
+            Self::Tracked(version) => write!(f, "tracking-{version}"),
+            Self::PartRefunded(minor) => write!(f, "refund-{minor}"),
+        }
+    }
+}
+
+impl FromStr for News {
+    type Err = BadNews;
+
+    fn from_str(word: &str) -> Result<Self, BadNews> {
+        let number = |text: &str| text.parse().map_err(|_| BadNews);
+        match word.split_once('-') {
+            Some(("tracking", version)) => Ok(Self::Tracked(number(version)?)),
+            Some(("refund", minor)) => Ok(Self::PartRefunded(number(minor)?)),
+            _ => word.parse().map(Self::Became).map_err(|_| BadNews),
+        }
+    }
 }
 
 impl Letter {
@@ -28,96 +74,105 @@ impl Letter {
         }
     }
 
-    /// What is said of `order` having become `to`, wherever it is by now.
+    /// What is said of `news` about `order`, wherever it is by now.
     #[must_use]
-    pub fn about(order: &Order, to: Status) -> Self {
-        let number = &order.number;
-        let (subject, opening) = match to {
-            Status::Pending | Status::Confirmed => (
-                format!("We have your order {number}"),
-                "Thank you for your order. Everything in it is set aside for you until it is paid."
-                    .to_owned(),
-            ),
-            Status::Paid | Status::Processing => (
-                format!("Your payment for order {number} has arrived"),
-                "Your payment has arrived, and your order is being prepared.".to_owned(),
-            ),
-            Status::Shipped => (format!("Order {number} is on its way"), parcel(order)),
-            Status::Delivered => (
-                format!("Order {number} has arrived"),
-                "Your order was delivered. We hope that all of it is as you like it.".to_owned(),
-            ),
-            Status::Cancelled => (format!("Order {number} is cancelled"), farewell(order)),
-            Status::Refunded => (
-                format!("Your money for order {number} is on its way back"),
-                format!(
-                    "We have returned {} to where it came from. Your bank may take a few days to show it.",
-                    amount(order.totals.total)
-                ),
-            ),
+    pub fn about(order: &Order, news: News, links: &TrackingLinks) -> Self {
+        let mut words = match news {
+            News::Became(to) => became(order, to, links),
+            News::Tracked(_) => tracked(order, links),
+            News::PartRefunded(minor) => part_refunded(order, minor),
         };
-        let text = format!("{opening}\n\n{}\nThis is about order {number}.\n", bill(order));
-        Self { subject, text }
+        bill(order, &mut words);
+        words.letter()
     }
 }
 
-fn parcel(order: &Order) -> String {
-    let mut text = "Your order has left and is on its way to you.".to_owned();
-    if let (Some(carrier), Some(number)) = (&order.carrier, &order.tracking_number) {
-        // Writing to a string cannot fail.
-        let _ = write!(
-            text,
-            " Follow it with {}: {}.",
-            one_line(carrier),
-            one_line(number)
-        );
+fn became(order: &Order, to: Status, links: &TrackingLinks) -> Words {
+    let number = &order.number;
+    match to {
+        Status::Pending | Status::Confirmed => Words::new(format!("We have your order {number}"))
+            .say("Thank you for your order. Everything in it is set aside for you until it is paid."),
+        Status::Paid | Status::Processing => {
+            Words::new(format!("Your payment for order {number} has arrived"))
+                .say("Your payment has arrived, and your order is being prepared.")
+        }
+        Status::Shipped => parcel(
+            Words::new(format!("Order {number} is on its way"))
+                .say("Your order has left and is on its way to you."),
+            order,
+            links,
+        ),
+        Status::Delivered => Words::new(format!("Order {number} has arrived"))
+            .say("Your order was delivered. We hope that all of it is as you like it."),
+        Status::Cancelled => {
+            let why = match order.cancel_reason.as_deref() {
+                Some("expired") => "Your order was not paid in time, so it is cancelled.",
+                _ => "Your order is cancelled.",
+            };
+            Words::new(format!("Order {number} is cancelled"))
+                .say(why)
+                .say("What was paid for it goes back to where it came from.")
+        }
+        Status::Refunded => Words::new(format!("Your money for order {number} is on its way back"))
+            .say(&format!(
+                "We have returned {} to where it came from.",
+                amount(order.totals.total)
+            ))
+            .say("Your bank may take a few days to show it."),
     }
-    text
 }
 
-fn farewell(order: &Order) -> String {
-    let why = match order.cancel_reason.as_deref() {
-        Some("expired") => "Your order was not paid in time, so it is cancelled.",
-        _ => "Your order is cancelled.",
-    };
-    format!("{why} What was paid for it goes back to where it came from.")
+fn tracked(order: &Order, links: &TrackingLinks) -> Words {
+    let words = Words::new(format!("You can follow order {}", order.number))
+        .say("There is news of how to follow what is on its way to you.");
+    parcel(words, order, links)
 }
 
-fn bill(order: &Order) -> String {
-    let mut text = String::new();
-    let mut row = |what: String, cost: Money| {
-        let _ = writeln!(text, "  {what}: {}", amount(cost));
+fn part_refunded(order: &Order, minor: i64) -> Words {
+    let total = order.totals.total;
+    let returned = Money::from_minor(minor, total.currency());
+    Words::new(format!("Some of your money for order {} is on its way back", order.number))
+        .say(&format!(
+            "Of the {} that you paid, we have returned {} so far to where it came from.",
+            amount(total),
+            amount(returned)
+        ))
+        .say("Your bank may take a few days to show it.")
+}
+
+/// Who carries the parcel, under which number, and where that can be looked at.
+fn parcel(words: Words, order: &Order, links: &TrackingLinks) -> Words {
+    let (Some(carrier), Some(number)) = (&order.carrier, &order.tracking_number) else {
+        return words;
     };
+    let words = words.say(&format!("Follow it with {carrier}: {number}."));
+    match links.link(carrier, number) {
+        Some(link) => words.link(link),
+        None => words,
+    }
+}
+
+fn bill(order: &Order, words: &mut Words) {
     for line in &order.lines {
-        row(
-            format!("{} × {}", line.quantity, one_line(&line.name)),
-            line.total,
-        );
+        words.row(&format!("{} × {}", line.quantity, line.name), amount(line.total));
     }
     let totals = order.totals;
     if totals.discount.minor() > 0 {
-        row("Taken off".to_owned(), totals.discount);
+        words.row("Taken off", amount(totals.discount));
     }
-    row("Shipping".to_owned(), totals.shipping);
+    words.row("Shipping", amount(totals.shipping));
     let tax = if totals.tax_included {
         "Tax, in the prices above"
     } else {
         "Tax"
     };
-    row(tax.to_owned(), totals.tax);
-    row("Total".to_owned(), totals.total);
-    text
+    words.row(tax, amount(totals.tax));
+    words.row("Total", amount(totals.total));
+    words.close(format!("This is about order {}.", order.number));
 }
 
 fn amount(money: Money) -> String {
     format!("{money} {}", money.currency().code())
-}
-
-/// What somebody else wrote, without anything that would begin a line of its own.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }
 
 #[cfg(test)]
@@ -162,7 +217,7 @@ mod tests {
                 id: OrderLineId::new(1).unwrap(),
                 product_id: ProductId::new(1).unwrap(),
                 seller_id: UserId::new(2).unwrap(),
-                name: "Mug\nTotal: free".to_owned(),
+                name: "Mug\nTotal: free\u{2028}\u{202e}</th><script>alert(1)</script>".to_owned(),
                 sku: "MUG".to_owned(),
                 image_url: None,
                 quantity: 2,
@@ -179,45 +234,89 @@ mod tests {
         }
     }
 
+    fn told(news: News) -> Letter {
+        Letter::about(&order(), news, &TrackingLinks::default())
+    }
+
+    const TOLD: [News; 8] = [
+        News::Became(Status::Confirmed),
+        News::Became(Status::Paid),
+        News::Became(Status::Shipped),
+        News::Became(Status::Delivered),
+        News::Became(Status::Cancelled),
+        News::Became(Status::Refunded),
+        News::Tracked(4),
+        News::PartRefunded(1_200),
+    ];
+
     // ORD-13
     #[test]
-    fn each_move_that_customers_care_about_has_words_of_its_own() {
-        let told = [
-            Status::Confirmed,
-            Status::Paid,
-            Status::Shipped,
-            Status::Delivered,
-            Status::Cancelled,
-            Status::Refunded,
-        ];
-        let subjects: std::collections::HashSet<String> = told
-            .iter()
-            .map(|&to| Letter::about(&order(), to).subject)
-            .collect();
-        assert_eq!(subjects.len(), told.len());
+    fn all_that_customers_care_about_has_words_of_its_own() {
+        let subjects: std::collections::HashSet<String> =
+            TOLD.iter().map(|&news| told(news).subject).collect();
+        assert_eq!(subjects.len(), TOLD.len());
         assert!(subjects.iter().all(|s| s.contains("SK-7F3K-92QX-M4TD")));
-        assert!(told.iter().all(|&to| Letter::is_due(Status::Confirmed, to)));
+        for news in TOLD {
+            assert_eq!(news.to_string().parse(), Ok(news));
+            if let News::Became(to) = news {
+                assert!(Letter::is_due(Status::Confirmed, to));
+            }
+        }
         assert!(
             !Letter::is_due(Status::Pending, Status::Cancelled),
             "its request was answered"
         );
         assert!(!Letter::is_due(Status::Paid, Status::Processing));
+        for word in ["", "gone", "tracking", "tracking-", "refund-x"] {
+            assert_eq!(word.parse::<News>(), Err(BadNews), "{word}");
+        }
     }
 
     // ORD-13
     #[test]
     fn what_others_wrote_begins_no_line() {
-        let text = Letter::about(&order(), Status::Shipped).text;
-        assert!(text.contains("  2 × Mug Total: free: 36.00 USD\n"), "{text}");
+        let text = told(News::Became(Status::Shipped)).text;
+        let line = "  2 × Mug Total: free  </th><script>alert(1)</script>: 36.00 USD\n";
+        assert!(text.contains(line), "{text}");
         assert!(
-            text.contains("Follow it with Pošta: 1Z9  Bcc: all@example.com.\n"),
+            text.contains("\nFollow it with Pošta: 1Z9  Bcc: all@example.com.\n"),
             "{text}"
         );
         assert!(text.contains("  Total: 49.60 USD\n"), "{text}");
         assert!(
-            Letter::about(&order(), Status::Cancelled)
+            told(News::Became(Status::Cancelled))
                 .text
                 .contains("not paid in time")
         );
+        let text = told(News::PartRefunded(1_200)).text;
+        assert!(text.contains("Of the 49.60 USD that you paid, we have returned 12.00 USD"), "{text}");
+    }
+
+    // ORD-13
+    #[test]
+    fn what_others_wrote_is_no_html() {
+        for news in TOLD {
+            let html = told(news).html;
+            assert!(!html.contains("<script"), "{html}");
+            assert!(html.contains("Mug Total: free  &lt;/th&gt;&lt;script&gt;"), "{html}");
+            for elsewhere in ["<img", "src=", "<link", "url(", "@import", "<form"] {
+                assert!(!html.contains(elsewhere), "{elsewhere}: {html}");
+            }
+        }
+    }
+
+    // ORD-13
+    #[test]
+    fn a_parcel_of_a_known_carrier_has_a_link() {
+        let mut order = order();
+        order.carrier = Some("U.P.S.".to_owned());
+        order.tracking_number = Some("1Z 9&x=\"><b>".to_owned());
+        let letter = Letter::about(&order, News::Tracked(4), &TrackingLinks::default());
+        let link = "https://www.ups.com/track?tracknum=1Z%209%26x%3D%22%3E%3Cb%3E";
+        assert!(letter.text.contains(&format!("\n{link}\n")), "{}", letter.text);
+        assert!(letter.html.contains(&format!("<a href=\"{link}\">")), "{}", letter.html);
+        order.carrier = None;
+        let letter = Letter::about(&order, News::Tracked(4), &TrackingLinks::default());
+        assert!(!letter.html.contains("<a "), "{}", letter.html);
     }
 }

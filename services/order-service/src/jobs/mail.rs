@@ -1,16 +1,16 @@
-//! Sends the mail about an order's move.
+//! Sends a mail about an order.
 
 use std::fmt::Display;
 use std::time::Duration;
 
-use pg::jobs::{Failure, Handler, Job};
+use pg::jobs::{Failure, Handler, Job, Retry};
 use runtime::context;
 use serde::Deserialize as _;
 
 use crate::NAME;
-use crate::domain::{Letter, Status};
+use crate::domain::{Letter, News, TrackingLinks};
 use crate::error::OrderError;
-use crate::mailer::{Mail, MailError, Mailer};
+use crate::mailer::{Mail, Mailer, SENT, Trouble};
 use crate::ops::notify::{KIND, OrderMail, QUEUE};
 use crate::ops::reading::Orders;
 use crate::peers::Accounts;
@@ -19,6 +19,11 @@ use crate::peers::Accounts;
 const AT_A_TIME: usize = 4;
 /// Longer than a mail server's own time-out.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Seconds while the mail server was busy, half an hour while it is away: with a hundred attempts, for a day.
+const RETRY: Retry = Retry {
+    base: Duration::from_secs(2),
+    cap: Duration::from_secs(30 * 60),
+};
 
 /// What sending takes.
 #[derive(Clone)]
@@ -29,6 +34,8 @@ pub struct Sender {
     pub accounts: Accounts,
     /// The way out.
     pub mailer: Mailer,
+    /// Where parcels are followed.
+    pub links: TrackingLinks,
 }
 
 impl Sender {
@@ -41,12 +48,13 @@ impl Sender {
         })
         .concurrency(AT_A_TIME)
         .timeout(TIMEOUT)
+        .retry(RETRY)
     }
 
     async fn send(&self, job: &Job) -> Result<(), Failure> {
         let never = |error: &dyn Display| Failure::Never(format!("unreadable: {error}"));
         let OrderMail { order_id, to } = OrderMail::deserialize(&job.payload).map_err(|e| never(&e))?;
-        let to: Status = to.parse().map_err(|e| never(&e))?;
+        let news: News = to.parse().map_err(|e| never(&e))?;
         let order = self.orders.ask(order_id).await.map_err(|error| match error {
             OrderError::Refused(refusal) => Failure::Never(refusal.to_string()),
             error => Failure::Again(error.to_string()),
@@ -58,14 +66,17 @@ impl Sender {
         };
         let mail = Mail {
             to: &email,
-            letter: &Letter::about(&order, to),
-            // One per move, and the same whenever it is sent again (ORD-13).
-            key: &format!("{}.{to}", order.number),
+            letter: &Letter::about(&order, news, &self.links),
+            // One for each news, and the same whenever it is sent again (ORD-13).
+            key: &format!("{}.{news}", order.number),
             at: job.created_at,
         };
-        self.mailer.send(&mail).await.map_err(|error| match error {
-            MailError::Refused(why) => Failure::Never(why),
-            MailError::Unknown(why) => Failure::Again(why),
+        let sent = self.mailer.send(&mail).await;
+        let outcome = sent.as_ref().map_or_else(|error| error.trouble.name(), |()| SENT);
+        metrics::counter!("mails_total", "service" => NAME, "outcome" => outcome).increment(1);
+        sent.map_err(|error| match error.trouble {
+            Trouble::Refused => Failure::Never(error.to_string()),
+            _ => Failure::Again(error.to_string()),
         })
     }
 }

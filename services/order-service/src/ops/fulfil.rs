@@ -4,8 +4,8 @@ use souk_http::Problem;
 use sqlx::PgConnection;
 use types::{Actor, OrderId, UserId};
 
-use super::transition;
-use crate::domain::{Order, Party, Refusal, Status};
+use super::{notify, transition};
+use crate::domain::{News, Order, Party, Refusal, Status};
 use crate::error::OrderError;
 use crate::state::AppState;
 use crate::store::{fault, fulfilment, orders};
@@ -105,7 +105,8 @@ async fn lines_follow(
     fulfilment::mark(conn, order.id, fulfillment, seller).await
 }
 
-/// Records carrier and number while the order is prepared or on its way; moves no status.
+/// Records carrier and number while the order is prepared or on its way; moves no status. The customer is told if
+/// something has left already.
 pub async fn track(
     app: &AppState,
     id: OrderId,
@@ -124,8 +125,16 @@ pub async fn track(
         return Err(OrderError::from(Refusal::NotTrackable { id, status }).into());
     }
     version(order.version)?;
-    fulfilment::set_tracking(&mut tx, id, number, carrier, app.clock.now()).await?;
-    let order = orders::get(&mut tx, id).await?;
+    let now = app.clock.now();
+    fulfilment::set_tracking(&mut tx, id, number, carrier, now).await?;
+    let tracked = orders::get(&mut tx, id).await?;
+    // What leaves later is told with its tracking; what has left needs a mail of its own.
+    let has_left = status == Status::Shipped || order.fulfillment_status == "partial";
+    let same = order.carrier == tracked.carrier && order.tracking_number == tracked.tracking_number;
+    if has_left && !same {
+        notify::customer(&mut tx, id, News::Tracked(tracked.version), now).await?;
+    }
     tx.commit().await.map_err(fault("commit the tracking"))?;
-    Ok(order)
+    app.nudge();
+    Ok(tracked)
 }

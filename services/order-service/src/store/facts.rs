@@ -61,10 +61,23 @@ pub async fn note(
     Ok(())
 }
 
+/// How much of an order's money had gone back by the latest news, in minor units.
+pub async fn refunded(conn: &mut PgConnection, id: OrderId) -> Result<i64, OrderError> {
+    let refunded = sqlx::query_scalar!(
+        "select amount_minor from payment_facts where order_id = $1 and fact = 'refunded'",
+        id.get(),
+    );
+    let refunded = refunded.fetch_optional(conn).await;
+    Ok(refunded.map_err(fault("read what was refunded"))?.unwrap_or_default())
+}
+
 /// Notes that all that was refunded is with us again: the payment is what it was before.
 pub async fn note_kept(conn: &mut PgConnection, id: OrderId, at: OffsetDateTime) -> Result<(), OrderError> {
     sqlx::query!(
         r#"
+        with kept as (
+            update payment_facts set amount_minor = 0, at = $2 where order_id = $1 and fact = 'refunded'
+        )
         update orders o
            set payment_status = case when exists (select from payment_facts f
                                                    where f.order_id = o.id and f.fact = 'mismatch')

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use axum::Router;
-use order_service::{Config, MailSettings, Rates};
+use order_service::{Config, MailSettings, Rates, TrackingLinks};
 use pg::PgSettings;
 use runtime::{Neighbour, Secret};
 use types::{Currency, Rounding};
@@ -47,6 +47,7 @@ pub(super) fn config(url: &str, mails: &Path, identity_secrets: Vec<Secret>) -> 
         max_open_orders: 1_000,
         jobs_poll: Duration::from_secs(1),
         mail: MailSettings::folder(mails.to_owned()),
+        tracking_links: TrackingLinks::default(),
     }
 }
 
