@@ -20,7 +20,7 @@ pub async fn run(args: AdminArgs) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            term::line(format!("no admin was made: {error}"));
+            term::line(format!("no admin was made: {}", runtime::with_causes(error.as_ref())));
             ExitCode::FAILURE
         }
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use pg::PgSettings;
 use pg::server::{PrivateServer, ServerOptions};
-use runtime::{Settings, StartError, telemetry};
+use runtime::{Settings, StartError, telemetry, with_causes};
 
 use crate::cli::MigrateArgs;
 use crate::shop::Databases;
@@ -17,7 +17,7 @@ pub async fn run(args: MigrateArgs) -> ExitCode {
     match migrate(args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            term::line(format!("could not migrate: {error}"));
+            term::line(format!("could not migrate: {}", with_causes(error.as_ref())));
             ExitCode::FAILURE
         }
     }
@@ -50,10 +50,10 @@ pub async fn all(databases: &Databases) -> Result<(), StartError> {
             ..PgSettings::new(url, "souk-migrate")
         };
         let pool = pg::connect(&settings).await;
-        pool.map_err(|e| StartError::from(format!("{name}'s database cannot be reached: {e}")))
+        pool.map_err(|e| StartError::from(format!("{name}'s database cannot be reached: {}", with_causes(&e))))
     };
     let failed = |name: &'static str| {
-        move |e: pg::MigrateError| StartError::from(format!("{name}: {e}: {}", cause(&e)))
+        move |e: pg::MigrateError| StartError::from(format!("{name}: {}", with_causes(&e)))
     };
     futures::try_join!(
         async {
@@ -80,11 +80,6 @@ pub async fn all(databases: &Databases) -> Result<(), StartError> {
         },
     )?;
     Ok(())
-}
-
-/// What lies behind an error, for the operator.
-fn cause(error: &dyn std::error::Error) -> String {
-    error.source().map(ToString::to_string).unwrap_or_default()
 }
 
 impl Databases {

@@ -62,30 +62,59 @@ impl Place {
     }
 }
 
+/// The settings of each service.
+struct Configs {
+    gateway: api_gateway::Config,
+    user: user_service::Config,
+    product: product_service::Config,
+    order: order_service::Config,
+    payment: payment_service::Config,
+}
+
+/// Reads what all services share, with `databases` for the four that keep data. Every mistake of all of them together.
+fn configs(settings: &Settings, databases: &Databases) -> Result<Configs, ConfigErrors> {
+    let mut mistakes = Vec::new();
+    let at = |url: &String| settings.with("DATABASE_URL", url);
+    let Databases {
+        user,
+        product,
+        order,
+        payment,
+    } = databases;
+    let configs = Configs {
+        user: read(at(user), user_service::Config::read, &mut mistakes),
+        product: read(at(product), product_service::Config::read, &mut mistakes),
+        order: read(at(order), order_service::Config::read, &mut mistakes),
+        payment: read(at(payment), payment_service::Config::read, &mut mistakes),
+        gateway: read(settings.clone(), api_gateway::Config::read, &mut mistakes),
+    };
+    match mistakes.is_empty() {
+        true => Ok(configs),
+        false => Err(ConfigErrors(mistakes)),
+    }
+}
+
+/// Whether a shop could be built from `settings`, as far as they tell: before there are databases.
+///
+/// # Errors
+/// Every mistake in the settings, of all services together.
+pub fn check(settings: &Settings) -> Result<(), ConfigErrors> {
+    let later = || "postgres://".to_owned();
+    let databases = Databases {
+        user: later(),
+        product: later(),
+        order: later(),
+        payment: later(),
+    };
+    configs(settings, &databases).map(drop)
+}
+
 /// Builds the shop from `settings`, which all services share, with `databases` for the four that keep data.
 ///
 /// # Errors
 /// Every mistake in the settings, of all services together; or what kept a service from starting.
 pub async fn build(settings: &Settings, databases: &Databases, shared: &Shared) -> Result<Shop, StartError> {
-    let mut mistakes = Vec::new();
-    let at = |url: &String| settings.with("DATABASE_URL", url);
-    let user_config = read(at(&databases.user), user_service::Config::read, &mut mistakes);
-    let product_config = read(
-        at(&databases.product),
-        product_service::Config::read,
-        &mut mistakes,
-    );
-    let order_config = read(at(&databases.order), order_service::Config::read, &mut mistakes);
-    let payment_config = read(
-        at(&databases.payment),
-        payment_service::Config::read,
-        &mut mistakes,
-    );
-    let gateway_config = read(settings.clone(), api_gateway::Config::read, &mut mistakes);
-    if !mistakes.is_empty() {
-        return Err(ConfigErrors(mistakes).into());
-    }
-
+    let configs = configs(settings, databases)?;
     let (user, product, order, payment) = (Place::new(), Place::new(), Place::new(), Place::new());
     let product_neighbours = product_service::Neighbours {
         user: user.internal.clone(),
@@ -107,11 +136,11 @@ pub async fn build(settings: &Settings, databases: &Databases, shared: &Shared) 
         payment: payment.public.clone(),
     };
     let (user_app, product_app, order_app, payment_app, gateway_app) = futures::try_join!(
-        user_service::build(user_config, shared.clone()),
-        product_service::build(product_config, product_neighbours, shared.clone()),
-        order_service::build(order_config, order_neighbours, shared.clone()),
-        payment_service::build(payment_config, payment_neighbours, shared.clone()),
-        api_gateway::build(gateway_config, gateway_neighbours, shared.clone()),
+        user_service::build(configs.user, shared.clone()),
+        product_service::build(configs.product, product_neighbours, shared.clone()),
+        order_service::build(configs.order, order_neighbours, shared.clone()),
+        payment_service::build(configs.payment, payment_neighbours, shared.clone()),
+        api_gateway::build(configs.gateway, gateway_neighbours, shared.clone()),
     )?;
     user.fill(&user_app);
     product.fill(&product_app);

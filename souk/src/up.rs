@@ -13,6 +13,7 @@ use pg::PgSettings;
 use pg::server::{PrivateServer, ServerOptions};
 use runtime::{
     App, Bindings, Limits, Running, Served, Settings, Shared, StartError, shutdown_signal, telemetry,
+    with_causes,
 };
 use tokio::sync::oneshot;
 use types::{Currency, SystemClock};
@@ -30,12 +31,7 @@ pub async fn run(args: UpArgs) -> ExitCode {
     match up(args, settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            term::line(format!("\nThe shop did not start: {error}"));
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                term::line(format!("  because: {error}"));
-                cause = error.source();
-            }
+            term::line(format!("\nThe shop did not start: {}", with_causes(error.as_ref())));
             ExitCode::FAILURE
         }
     }
@@ -48,6 +44,10 @@ async fn up(args: UpArgs, mut settings: Settings) -> Result<(), StartError> {
     }
     let pg_bin = settings.optional("PG_BIN").map(PathBuf::from);
     let ports = Ports::from_base(args.port);
+    // At once: nobody waits for a database to learn of a mistake.
+    let mut all = embedded(settings.clone(), &args, ports);
+    drop(stripe_sandbox::Config::read(&mut all));
+    shop::check(&all)?;
     let bindings = ports.bind(args.host).await?;
     if args.reset {
         progress.say("forgetting everything");

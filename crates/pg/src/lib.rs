@@ -5,6 +5,7 @@
 //! Knows no service. Time is always a parameter, so that tests can move it.
 
 pub mod audit;
+pub mod connect;
 pub mod fold;
 pub mod gauges;
 pub mod idempotency;
@@ -19,5 +20,6 @@ pub mod server;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use migrate::{MIGRATIONS, MigrateError, migrate, migrate_all, pending};
-pub use pool::{PgSettings, begin, connect, constraint_of, is_unavailable};
+pub use connect::{ConnectError, connect};
+pub use migrate::{MIGRATIONS, MigrateError, migrate, migrate_all, pending, ready};
+pub use pool::{PgSettings, begin, constraint_of, is_unavailable};

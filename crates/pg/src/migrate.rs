@@ -136,3 +136,19 @@ pub async fn pending(pool: &PgPool, lists: &[(&str, &Migrator)]) -> Result<bool,
     }
     Ok(false)
 }
+
+/// Whether a service can work on its database, else why not, in a sentence for whoever asks.
+///
+/// # Errors
+/// Migrations are pending, the database does not answer, or it refuses; of the last the log says more.
+pub async fn ready(pool: &PgPool, lists: &[(&str, &Migrator)]) -> Result<(), String> {
+    match pending(pool, lists).await {
+        Ok(false) => Ok(()),
+        Ok(true) => Err("migrations are pending: run `souk migrate`, or start with MIGRATE_ON_START=on".to_owned()),
+        Err(error) if crate::is_unavailable(&error) => Err("the database does not answer".to_owned()),
+        Err(error) => {
+            tracing::warn!(%error, "not ready: the database refuses to tell what was migrated");
+            Err("the database refuses to tell what was migrated; the log says why".to_owned())
+        }
+    }
+}

@@ -4,11 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{PgPool, Postgres, Transaction};
 
 /// A connection is replaced after this long: it forgets leaked memory and follows a fail-over.
-const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
+pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// A statement gives up on a row or table lock after this long; the caller answers "try again".
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// A transaction whose owner hangs gives its locks back after this long.
@@ -45,7 +45,7 @@ impl PgSettings {
         }
     }
 
-    fn connect_options(&self) -> Result<PgConnectOptions, sqlx::Error> {
+    pub(crate) fn connect_options(&self) -> Result<PgConnectOptions, sqlx::Error> {
         let milliseconds = |d: Duration| format!("{}ms", d.as_millis());
         Ok(PgConnectOptions::from_str(&self.url)?
             .application_name(&self.application_name)
@@ -76,21 +76,6 @@ impl fmt::Debug for PgSettings {
     }
 }
 
-/// Opens a pool and proves it with one connection.
-///
-/// # Errors
-/// The URL is wrong, or nobody answers there within the acquire timeout.
-pub async fn connect(settings: &PgSettings) -> Result<PgPool, sqlx::Error> {
-    PgPoolOptions::new()
-        .max_connections(settings.max_connections)
-        .acquire_timeout(settings.acquire_timeout)
-        .max_lifetime(MAX_LIFETIME)
-        // A ping before each use would be a second round trip; a dead connection shows at the first statement.
-        .test_before_acquire(false)
-        .connect_with(settings.connect_options()?)
-        .await
-}
-
 /// Begins a transaction on a connection of `pool`, and may be dropped at any moment.
 ///
 /// [`PgPool::begin`] may not: dropped after `begin` was sent and before it was answered, sqlx puts the connection back
@@ -118,10 +103,10 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
         | sqlx::Error::WorkerCrashed
         | sqlx::Error::Io(_)
         | sqlx::Error::Tls(_) => true,
-        // 57P0x: shut down, crashed, starting up. 08: connection. 53300: too many connections. 25006: a
-        // standby took over the address.
+        // 57P0x: shut down, crashed, starting up. 08: connection. 53: a full disk, no memory, too many connections.
+        // 58030: the disk fails. 25006: a standby took over the address.
         sqlx::Error::Database(e) => e.code().is_some_and(|code| {
-            code.starts_with("57P0") || code.starts_with("08") || code == "53300" || code == "25006"
+            ["57P0", "08", "53"].iter().any(|class| code.starts_with(class)) || code == "58030" || code == "25006"
         }),
         _ => false,
     }

@@ -32,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 /// The pause before a server that died is started again.
 const RESTART_PAUSE: Duration = Duration::from_millis(200);
+/// The longest pause between attempts to start it again: a full disk may have room by then.
+const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// What kind of server, and where.
 pub struct ServerOptions {
@@ -86,8 +88,10 @@ impl PrivateServer {
             fsync,
             progress,
         } = options;
-        let bin = binaries::find(bin_dir.as_deref())?;
+        // Before anything is made: without programs there is nothing to make it for.
+        binaries::find(bin_dir.as_deref(), None)?;
         let (folder, account) = Folder::open(&data_dir, socket_dir.as_deref(), &progress)?;
+        let bin = folder.programs(bin_dir.as_deref())?;
         leftovers::clear(&folder, &bin, &account, &progress).await?;
         if !folder.cluster().exists() {
             progress("making a new PostgreSQL cluster");
@@ -198,22 +202,32 @@ impl PrivateServer {
         self.wait_until_ready().await
     }
 
-    /// Keeps the server running until `shutdown` resolves, then stops it.
+    /// Keeps the server running until `shutdown` resolves, then stops it. One that cannot be started again, such as on a
+    /// full disk, is tried for as long as it takes.
     ///
     /// # Errors
-    /// It died and could not be started again.
+    /// See [`PrivateServer::stop`].
     pub async fn supervise(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
         tokio::pin!(shutdown);
         loop {
-            let revive = async {
-                let why = self.exited().await;
-                (self.progress)(&format!("{why}; starting it again"));
-                tokio::time::sleep(RESTART_PAUSE).await;
-                self.restart().await
-            };
             tokio::select! {
-                revived = revive => revived?,
+                () = self.revive() => {}
                 () = &mut shutdown => return self.stop().await,
+            }
+        }
+    }
+
+    /// Waits until the server dies, then until it runs again.
+    async fn revive(&mut self) {
+        let mut why = self.exited().await;
+        let mut pause = RESTART_PAUSE;
+        loop {
+            (self.progress)(&format!("{why}; starting it again"));
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RESTART_PAUSE_MAX);
+            match self.restart().await {
+                Ok(()) => return,
+                Err(error) => why = error,
             }
         }
     }
@@ -308,7 +322,7 @@ pub fn running_url(data_dir: &Path, database: &str, role: &str) -> Option<String
 /// # Errors
 /// A server runs there, or a file cannot be removed.
 pub async fn erase(data_dir: &Path, bin_dir: Option<&Path>) -> Result<(), ServerError> {
-    let bin = binaries::find(bin_dir)?;
+    let bin = binaries::find(bin_dir, None)?;
     let (folder, account) = Folder::open(data_dir, None, &|_| {})?;
     leftovers::clear(&folder, &bin, &account, &|_| {}).await?;
     folder.erase()

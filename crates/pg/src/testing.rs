@@ -221,7 +221,7 @@ fn given_server() -> Option<String> {
 
 async fn start() -> Server {
     let account = Account::choose().expect("the account that we run as");
-    let bin = binaries::find(None).unwrap_or_else(|error| panic!("{error}"));
+    let bin = binaries::find(None, None).unwrap_or_else(|error| panic!("{error}"));
     let dir = std::env::temp_dir().join(unique_name("souk-test"));
     account.make_dir(&dir).expect("a temporary folder");
     let supervisor = supervise(&account, &bin, &dir);

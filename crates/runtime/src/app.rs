@@ -87,6 +87,8 @@ pub struct App {
     pub internal: Option<Router>,
     /// Its background work.
     pub workers: Vec<Worker>,
+    /// Whether it can do its work.
+    pub(crate) readiness: Readiness,
 }
 
 impl App {
@@ -94,7 +96,7 @@ impl App {
     #[must_use]
     pub fn new(name: &'static str, public: Router, readiness: Readiness, shared: &Shared) -> Self {
         let ready = {
-            let shared = shared.clone();
+            let (shared, readiness) = (shared.clone(), Arc::clone(&readiness));
             move || {
                 let (readiness, draining) = (Arc::clone(&readiness), shared.draining());
                 async move {
@@ -127,6 +129,7 @@ impl App {
             public: public.merge(health),
             internal: None,
             workers: Vec::new(),
+            readiness,
         }
     }
 

@@ -24,6 +24,6 @@ pub use identity::{BadServiceToken, ServiceIdentity, require_service};
 pub use neighbour::{CallError, Neighbour, RpcNeighbour};
 pub use runner::{Bindings, RunError, Running, Served, run_until, shutdown_signal};
 pub use serve::{Limits, serve};
-pub use standalone::{Ports, StartError, standalone};
+pub use standalone::{Ports, StartError, standalone, with_causes};
 pub use strict::BadHead;
 pub use types::{Clock, SystemClock, TestClock};

@@ -1,6 +1,6 @@
 //! Runs one App or five: the same start, the same stop.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -9,8 +9,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Shared, Worker, metrics_router};
+use crate::config::Settings;
 use crate::context::{self, Context};
 use crate::serve::{Limits, serve};
+use crate::standalone::Ports;
 use crate::{process, telemetry};
 
 /// How long running requests may take once the process was told to stop.
@@ -51,26 +53,46 @@ pub enum RunError {
 }
 
 impl Bindings {
-    /// Binds each address that is given.
-    pub async fn bind(
-        public: Option<SocketAddr>,
-        internal: Option<SocketAddr>,
-        metrics: Option<SocketAddr>,
-    ) -> Result<Self, RunError> {
-        async fn one(address: Option<SocketAddr>) -> Result<Option<TcpListener>, RunError> {
-            match address {
-                None => Ok(None),
-                Some(a) => TcpListener::bind(a)
-                    .await
-                    .map(Some)
-                    .map_err(|e| RunError::Bind(a, e)),
-            }
-        }
+    /// Binds the public port alone.
+    ///
+    /// # Errors
+    /// It cannot be had.
+    pub async fn public(address: SocketAddr) -> Result<Self, RunError> {
+        let public = TcpListener::bind(address).await.map_err(|e| RunError::Bind(address, e))?;
         Ok(Self {
-            public: one(public).await?,
-            internal: one(internal).await?,
-            metrics: one(metrics).await?,
+            public: Some(public),
+            ..Self::default()
         })
+    }
+
+    /// Binds what `settings` say, or else `ports` on every interface. A port that cannot be had is a mistake in its
+    /// setting.
+    pub async fn read(settings: &mut Settings, ports: Ports) -> Self {
+        let mut bind = async |name: &str, port: u16| {
+            let address = settings.address(name, SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port));
+            match TcpListener::bind(address).await {
+                Ok(listener) => Some(listener),
+                Err(error) => {
+                    let why = RunError::Bind(address, error);
+                    settings.refuse(name, format!("{why} stop that, or choose another address"));
+                    None
+                }
+            }
+        };
+        let public = bind("LISTEN_ADDR", ports.public).await;
+        let internal = match ports.internal {
+            Some(port) => bind("INTERNAL_ADDR", port).await,
+            None => None,
+        };
+        let metrics = match ports.metrics {
+            Some(port) => bind("METRICS_ADDR", port).await,
+            None => None,
+        };
+        Self {
+            public,
+            internal,
+            metrics,
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! One service in a process of its own: settings, telemetry, ports, run until a signal.
 
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -48,10 +47,26 @@ where
     match start(ports, settings, build).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(service = name, error = %error, "did not start");
+            tracing::error!(service = name, error = with_causes(error.as_ref()), "did not start");
             ExitCode::FAILURE
         }
     }
+}
+
+/// What went wrong, and why, as far as anybody knows.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let why = error.to_string();
+        // Some errors hold their cause's words.
+        if !text.contains(&why) {
+            text = format!("{text}; because: {why}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 async fn start<F, B>(ports: Ports, mut settings: Settings, build: B) -> Result<(), StartError>
@@ -59,22 +74,19 @@ where
     B: FnOnce(Settings, Shared) -> F,
     F: Future<Output = Result<App, StartError>>,
 {
-    let any = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
-    let public = settings.address("LISTEN_ADDR", any(ports.public));
-    let internal = ports
-        .internal
-        .map(|port| settings.address("INTERNAL_ADDR", any(port)));
-    let metrics = ports
-        .metrics
-        .map(|port| settings.address("METRICS_ADDR", any(port)));
+    // Before anything else: a port that is taken is told together with every other mistake.
+    let bindings = Bindings::read(&mut settings, ports).await;
     let drain = settings.seconds("DRAIN_SECONDS", if settings.production() { 5 } else { 0 }, 0..=60);
     let edge = ports.metrics.is_some();
 
     let shared = Shared::new(Arc::new(SystemClock));
     let app = build(settings, shared.clone()).await?;
-    let bindings = Bindings::bind(Some(public), internal, metrics).await?;
     let name = app.name;
-    tracing::info!(service = name, %public, "ready");
+    let public = bindings.public.as_ref().and_then(|listener| listener.local_addr().ok());
+    match (app.readiness)().await {
+        Ok(()) => tracing::info!(service = name, ?public, "ready"),
+        Err(reason) => tracing::warn!(service = name, ?public, reason, "started, but not ready"),
+    }
     let limits = if edge { Limits::EDGE } else { Limits::INSIDE };
     run_until(
         vec![Served {

@@ -32,7 +32,11 @@ const SIZES: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 /// Installs logs (JSON lines to standard error, `LOG_FILTER` as in `RUST_LOG`, or `filter`) and, unless `METRICS` is
 /// off, metrics. A second call changes nothing.
 pub fn init(settings: &mut Settings, filter: &str) {
-    init_logs(&settings.text("LOG_FILTER", filter));
+    let wanted = settings.text("LOG_FILTER", filter);
+    if let Err(why) = EnvFilter::try_new(&wanted) {
+        settings.refuse("LOG_FILTER", format!("`{wanted}` is no filter such as info or warn,pg=debug: {why}"));
+    }
+    init_logs(&wanted);
     if settings.flag("METRICS", true) {
         init_metrics();
     }

@@ -286,12 +286,6 @@ fn internal(state: AppState, identity: ServiceIdentity) -> Router {
 fn readiness(db: PgPool) -> Readiness {
     Arc::new(move || {
         let db = db.clone();
-        Box::pin(async move {
-            match pg::pending(&db, &[(HISTORY, &MIGRATIONS)]).await {
-                Ok(false) => Ok(()),
-                Ok(true) => Err("the database is not migrated".to_owned()),
-                Err(_) => Err("the database does not answer".to_owned()),
-            }
-        })
+        Box::pin(async move { pg::ready(&db, &[(HISTORY, &MIGRATIONS)]).await })
     })
 }

@@ -199,12 +199,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 fn readiness(db: PgPool) -> Readiness {
     Arc::new(move || {
         let db = db.clone();
-        Box::pin(async move {
-            match pg::pending(&db, &[(HISTORY, &MIGRATIONS)]).await {
-                Ok(false) => Ok(()),
-                Ok(true) => Err("the database has pending migrations".to_owned()),
-                Err(_) => Err("the database does not answer".to_owned()),
-            }
-        })
+        Box::pin(async move { pg::ready(&db, &[(HISTORY, &MIGRATIONS)]).await })
     })
 }

@@ -44,6 +44,8 @@ pub const PORTS: Ports = Ports {
 };
 /// The service's own tables.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+/// The table that remembers what was applied of them.
+const LISTS: [(&str, &sqlx::migrate::Migrator); 1] = [("_sqlx_migrations", &MIGRATIONS)];
 
 /// The domain of the demo's accounts, whose password is published.
 const DEMO_DOMAIN: &str = "demo.souk";
@@ -78,7 +80,7 @@ pub async fn build(config: Config, shared: Shared) -> Result<App, StartError> {
     let clock = Arc::clone(&shared.clock);
     let keyring = keyring(&config, db.clone(), Arc::clone(&clock));
     // A database that is still to be migrated keeps the service from being ready, not from starting.
-    if !is_pending(&db).await? {
+    if !pg::pending(&db, &LISTS).await? {
         refuse_demo_accounts(&db, config.production).await?;
         keyring.signer().await?;
     }
@@ -120,21 +122,13 @@ fn keyring(config: &Config, db: PgPool, clock: Arc<dyn Clock>) -> Keyring {
     Keyring::new(db, Sealer::new(&config.key_secrets), times, clock)
 }
 
-async fn is_pending(db: &PgPool) -> Result<bool, sqlx::Error> {
-    pg::pending(db, &[("_sqlx_migrations", &MIGRATIONS)]).await
-}
-
 /// The database answers and is migrated, and no demo account can sign in to a shop of real people (AUT-2).
 fn readiness(db: PgPool, production: bool) -> Readiness {
     let looked = Arc::new(tokio::sync::OnceCell::new());
     Arc::new(move || {
         let (db, looked) = (db.clone(), Arc::clone(&looked));
         Box::pin(async move {
-            match is_pending(&db).await {
-                Ok(false) => {}
-                Ok(true) => return Err("migrations are pending".to_owned()),
-                Err(_) => return Err("the database does not answer".to_owned()),
-            }
+            pg::ready(&db, &LISTS).await?;
             let look = || refuse_demo_accounts(&db, production);
             looked.get_or_try_init(look).await.map_err(|e| e.to_string())?;
             Ok(())

@@ -58,7 +58,7 @@ impl Ports {
             self.payment,
             self.stripe,
         ];
-        let bound = all.map(|port| Bindings::bind(Some(SocketAddr::new(host, port)), None, None));
+        let bound = all.map(|port| Bindings::public(SocketAddr::new(host, port)));
         let (mut open, mut taken) = (Vec::new(), Vec::new());
         for bindings in futures::future::join_all(bound).await {
             match bindings {

@@ -20,11 +20,12 @@ const PLAIN: &[&str] = &[
     "/usr/bin",
 ];
 
-/// The folder with `initdb` and `postgres`: `chosen` if given, else the newest version of the usual places.
+/// The folder with `initdb` and `postgres`: `chosen` if given, else from the usual places the version `made_by`, or the
+/// newest.
 ///
 /// # Errors
 /// [`ServerError::NotInstalled`], which names the command that installs it, or [`ServerError::NotThere`].
-pub fn find(chosen: Option<&Path>) -> Result<PathBuf, ServerError> {
+pub fn find(chosen: Option<&Path>, made_by: Option<u32>) -> Result<PathBuf, ServerError> {
     if let Some(dir) = chosen {
         return if is_complete(dir) {
             Ok(dir.to_owned())
@@ -32,16 +33,22 @@ pub fn find(chosen: Option<&Path>) -> Result<PathBuf, ServerError> {
             Err(ServerError::NotThere(dir.to_owned()))
         };
     }
-    VERSIONED
-        .iter()
-        .find_map(|(parent, prefix, rest)| newest(Path::new(parent), prefix, rest))
+    let wanted = |version: &[u32]| made_by.is_none_or(|major| version.first() == Some(&major));
+    let installed = || {
+        let places = VERSIONED.iter();
+        places.map(|(parent, prefix, rest)| versions(Path::new(parent), prefix, rest))
+    };
+    installed()
+        .find_map(|found| found.into_iter().filter(|(version, _)| wanted(version)).max())
+        .or_else(|| installed().find_map(|found| found.into_iter().max()))
+        .map(|(_, dir)| dir)
         .or_else(|| PLAIN.iter().map(PathBuf::from).find(|dir| is_complete(dir)))
         .ok_or(ServerError::NotInstalled)
 }
 
-fn newest(parent: &Path, prefix: &str, rest: &str) -> Option<PathBuf> {
-    std::fs::read_dir(parent)
-        .ok()?
+fn versions(parent: &Path, prefix: &str, rest: &str) -> Vec<(Vec<u32>, PathBuf)> {
+    let entries = std::fs::read_dir(parent).into_iter().flatten();
+    entries
         .filter_map(Result::ok)
         .filter_map(|entry| {
             let name = entry.file_name();
@@ -49,8 +56,17 @@ fn newest(parent: &Path, prefix: &str, rest: &str) -> Option<PathBuf> {
             let dir = entry.path().join(rest);
             is_complete(&dir).then_some((version, dir))
         })
-        .max()
-        .map(|(_, dir)| dir)
+        .collect()
+}
+
+/// The major version of the programs in `bin`; nothing if they do not say.
+pub(super) fn major(bin: &Path) -> Option<u32> {
+    let said = std::process::Command::new(bin.join("postgres")).arg("--version").output().ok()?;
+    let said = String::from_utf8(said.stdout).ok()?;
+    // `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`, or `16beta1`.
+    let version = said.split(')').nth(1)?.trim_start();
+    let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
 }
 
 /// `15`, `@17` and `9.6` as numbers; a folder without one counts as the oldest.

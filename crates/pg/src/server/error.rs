@@ -16,6 +16,21 @@ pub enum ServerError {
     /// The folder that was named does not hold it.
     #[error("PG_BIN is {}, but initdb and postgres are not both in there", .0.display())]
     NotThere(PathBuf),
+    /// Another release of PostgreSQL made the data.
+    #[error(
+        "the data in {} was made by PostgreSQL {made_by}, but {} holds PostgreSQL {ours}; install PostgreSQL {made_by}, \
+         name the folder of its programs in PG_BIN, or choose another folder", path.display(), bin.display()
+    )]
+    Version {
+        /// The folder of the data.
+        path: PathBuf,
+        /// The release that the data belongs to.
+        made_by: u32,
+        /// The programs.
+        bin: PathBuf,
+        /// Their release.
+        ours: u32,
+    },
     /// Root may not run it, and there is no one else.
     #[error("PostgreSQL cannot run as root, and no other account was found; make one called `postgres`")]
     Account(#[source] io::Error),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::ServerError;
 use super::account::Account;
+use super::binaries;
 
 /// Only part of the socket's name: the server listens on no port.
 pub(super) const PORT: u16 = 5432;
@@ -66,6 +67,24 @@ impl Folder {
 
     pub(super) fn cluster(&self) -> PathBuf {
         self.path.join("cluster")
+    }
+
+    /// The programs for the cluster: of the version that made it, or the newest where there is none yet.
+    pub(super) fn programs(&self, chosen: Option<&Path>) -> Result<PathBuf, ServerError> {
+        let version = fs::read_to_string(self.cluster().join("PG_VERSION"));
+        let Some(made_by) = version.ok().and_then(|text| text.trim().parse().ok()) else {
+            return binaries::find(chosen, None);
+        };
+        let bin = binaries::find(chosen, Some(made_by))?;
+        match binaries::major(&bin) {
+            Some(ours) if ours != made_by => Err(ServerError::Version {
+                path: self.path.clone(),
+                made_by,
+                bin,
+                ours,
+            }),
+            _ => Ok(bin),
+        }
     }
 
     pub(super) fn unfinished_cluster(&self) -> PathBuf {

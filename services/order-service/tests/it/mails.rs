@@ -6,6 +6,9 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use types::{OrderId, PaymentId};
+use wire::events::PaymentRefunded;
+
 use crate::harness::{ALICE, CARLA, LAMP, Orders, WINDOW, cart};
 
 /// The moves of `order` that its customer was told of.
@@ -127,4 +130,68 @@ async fn a_checkout_that_was_refused_is_no_news() {
     assert_eq!(answer.code(), "insufficient-stock");
     shop.settled().await;
     assert!(shop.mails().is_empty());
+}
+
+/// The text of the mail of `order` under this word; empty if there is none.
+async fn mail(shop: &Orders, order: i64, word: &str) -> String {
+    let number = shop.order(order).await["orderNumber"].clone();
+    let id = format!("<{}.{word}@souk.example>", number.as_str().unwrap());
+    shop.mails().remove(&id).unwrap_or_default()
+}
+
+// ORD-13
+#[tokio::test]
+async fn tracking_is_told_with_what_leaves_and_by_a_mail_of_its_own_only_where_it_comes_later() {
+    let shop = Orders::start().await;
+    let order = shop.paid().await;
+    let track = async |number: &str| {
+        let body = json!({"trackingNumber": number, "carrier": "UPS"});
+        let answer = shop.put(CARLA, &format!("/orders/{order}/tracking"), &body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        shop.settled().await;
+    };
+    assert_eq!(shop.move_to(CARLA, order, "processing").await.status, 200);
+    track("1Z1").await;
+    assert_eq!(told(&shop, order).await, ["confirmed", "paid"]);
+    assert_eq!(shop.move_to(CARLA, order, "shipped").await.status, 200);
+    shop.settled().await;
+    assert!(mail(&shop, order, "shipped").await.contains("tracknum=3D1Z1"));
+    track("1Z1").await;
+    assert_eq!(told(&shop, order).await, ["confirmed", "paid", "shipped"], "nothing new");
+    track("1Z2").await;
+    let all = told(&shop, order).await;
+    assert_eq!(all.len(), 4, "{all:?}");
+    let later = all.iter().find(|word| word.starts_with("tracking-")).unwrap();
+    let text = mail(&shop, order, later).await;
+    assert!(text.contains("Follow it with UPS: 1Z2."), "{text}");
+}
+
+// ORD-13: of each part that goes back, whatever goes back in the end.
+#[tokio::test]
+async fn each_refund_of_a_part_is_a_mail_with_what_went_back_so_far() {
+    let shop = Orders::start().await;
+    let order = shop.paid().await;
+    for minor in [500, 200] {
+        shop.money.refund(order, minor);
+        shop.settle().await;
+    }
+    let words = ["confirmed", "paid", "refund-500", "refund-700"];
+    assert_eq!(told(&shop, order).await, words);
+    let text = mail(&shop, order, "refund-700").await;
+    assert!(text.contains("7.00 USD so far"), "{text}");
+    // The bank sends all of it back to us, and a part goes out anew.
+    for refunded_minor in [0, 300] {
+        shop.money.tell(PaymentRefunded {
+            order_id: OrderId::new(order).unwrap(),
+            payment_id: PaymentId::new(order).unwrap(),
+            refunded_minor,
+            captured_minor: shop.money.asked(order),
+        });
+        shop.settle().await;
+    }
+    assert_eq!(told(&shop, order).await.len(), 5);
+    assert!(mail(&shop, order, "refund-300").await.contains("3.00 USD so far"));
+    shop.money.refund(order, shop.money.asked(order) - 700);
+    shop.settled().await;
+    assert!(told(&shop, order).await.contains(&"refunded".to_owned()));
 }
