@@ -1,6 +1,6 @@
 # The index of what can be done here; each target is one script or one cargo command.
 .DEFAULT_GOAL := help
-.PHONY: help up test verify prove migrate bench monitoring-test stack-test sql fmt lint k8s-check load-check lint-files deny coverage
+.PHONY: help up test verify prove migrate bench monitoring-test stack-test sql fmt lint k8s-check load-check lint-files deny coverage mail-test
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -10,6 +10,9 @@ up: ## start the whole shop; ARGS="..." is handed on
 
 test: ## format, lints and every test, from a fresh clone
 	scripts/test.sh
+
+mail-test: ## let the shop send its mails to a real mail server over TLS
+	scripts/mail.sh
 
 verify: test stack-test ## make test, and what takes longer: the containers in a Docker engine
 

@@ -33,6 +33,7 @@ step "tests" cargo test --workspace --locked --no-fail-fast
 step "stripe's client" scripts/sandbox-client.sh
 step "stripe's shapes" scripts/sandbox-shapes.sh
 step "another provider" scripts/provider.sh
+step "a real mail server" scripts/mail.sh
 step "load tests" scripts/k6-check.sh
 step "kubernetes" scripts/k8s-check.sh
 step "monitoring" scripts/monitoring-test.sh

@@ -20,7 +20,10 @@ pub async fn run(args: AdminArgs) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            term::line(format!("no admin was made: {}", runtime::with_causes(error.as_ref())));
+            term::line(format!(
+                "no admin was made: {}",
+                runtime::with_causes(error.as_ref())
+            ));
             ExitCode::FAILURE
         }
     }

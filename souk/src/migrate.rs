@@ -50,7 +50,12 @@ pub async fn all(databases: &Databases) -> Result<(), StartError> {
             ..PgSettings::new(url, "souk-migrate")
         };
         let pool = pg::connect(&settings).await;
-        pool.map_err(|e| StartError::from(format!("{name}'s database cannot be reached: {}", with_causes(&e))))
+        pool.map_err(|e| {
+            StartError::from(format!(
+                "{name}'s database cannot be reached: {}",
+                with_causes(&e)
+            ))
+        })
     };
     let failed = |name: &'static str| {
         move |e: pg::MigrateError| StartError::from(format!("{name}: {}", with_causes(&e)))

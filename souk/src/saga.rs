@@ -76,7 +76,10 @@ pub async fn run(args: SagaArgs) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            term::line(format!("nothing was done: {}", runtime::with_causes(error.as_ref())));
+            term::line(format!(
+                "nothing was done: {}",
+                runtime::with_causes(error.as_ref())
+            ));
             ExitCode::FAILURE
         }
     }

@@ -31,7 +31,10 @@ pub async fn run(args: UpArgs) -> ExitCode {
     match up(args, settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            term::line(format!("\nThe shop did not start: {}", with_causes(error.as_ref())));
+            term::line(format!(
+                "\nThe shop did not start: {}",
+                with_causes(error.as_ref())
+            ));
             ExitCode::FAILURE
         }
     }

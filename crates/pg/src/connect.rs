@@ -13,15 +13,17 @@ pub enum ConnectError {
         "the database's address cannot be read: it looks like postgres://user:password@host:5432/database, and in the \
          password @, / and % are written %40, %2F and %25"
     )]
-    Address(#[source] sqlx::Error),
+    Address(#[source] Option<sqlx::Error>),
     /// Nobody is there.
-    #[error("no PostgreSQL answers at {at}: see that it runs and can be reached from here, or mend the database's address")]
+    #[error(
+        "no PostgreSQL answers at {at}: see that it runs and can be reached from here, or mend the database's address"
+    )]
     Silent {
         /// Where.
         at: String,
-        /// What came instead of an answer.
+        /// What came instead of an answer, if anything did.
         #[source]
-        source: sqlx::Error,
+        source: Option<sqlx::Error>,
     },
     /// Somebody is there, who does not know us.
     #[error("PostgreSQL at {at} does not take the user or the password: mend them in the database's address")]
@@ -57,7 +59,16 @@ pub enum ConnectError {
 /// # Errors
 /// The address is wrong, nobody answers there within the acquire timeout, or the server does not want us.
 pub async fn connect(settings: &PgSettings) -> Result<PgPool, ConnectError> {
-    let options = settings.connect_options().map_err(ConnectError::Address)?;
+    // Anything else would be read as the name of a database, and shown as one.
+    if !["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| settings.url.starts_with(scheme))
+    {
+        return Err(ConnectError::Address(None));
+    }
+    let options = settings
+        .connect_options()
+        .map_err(|e| ConnectError::Address(Some(e)))?;
     let at = place(&options);
     PgPoolOptions::new()
         .max_connections(settings.max_connections)
@@ -71,20 +82,32 @@ pub async fn connect(settings: &PgSettings) -> Result<PgPool, ConnectError> {
 }
 
 fn tell(at: String, source: sqlx::Error) -> ConnectError {
-    let code = source.as_database_error().and_then(|e| e.code().map(|code| code.into_owned()));
+    let code = source
+        .as_database_error()
+        .and_then(|e| e.code().map(|code| code.into_owned()));
     match code.as_deref() {
         // invalid_authorization_specification, invalid_password
         Some("28000" | "28P01") => ConnectError::Login { at, source },
         // invalid_catalog_name
         Some("3D000") => ConnectError::NoDatabase { at, source },
         Some(_) => ConnectError::Refused { at, source },
-        None => ConnectError::Silent { at, source },
+        None => {
+            // That nobody answered in time is what the pool says whatever happened.
+            let source = Some(source).filter(|e| !matches!(e, sqlx::Error::PoolTimedOut));
+            ConnectError::Silent { at, source }
+        }
     }
 }
 
 /// `user@host:port/database`.
 fn place(options: &PgConnectOptions) -> String {
     let database = options.get_database().unwrap_or_default();
-    let host = options.get_socket().map_or_else(|| options.get_host().to_owned(), |dir| dir.display().to_string());
-    format!("{}@{host}:{}/{database}", options.get_username(), options.get_port())
+    let host = options
+        .get_socket()
+        .map_or_else(|| options.get_host().to_owned(), |dir| dir.display().to_string());
+    format!(
+        "{}@{host}:{}/{database}",
+        options.get_username(),
+        options.get_port()
+    )
 }

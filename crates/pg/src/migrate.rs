@@ -144,7 +144,9 @@ pub async fn pending(pool: &PgPool, lists: &[(&str, &Migrator)]) -> Result<bool,
 pub async fn ready(pool: &PgPool, lists: &[(&str, &Migrator)]) -> Result<(), String> {
     match pending(pool, lists).await {
         Ok(false) => Ok(()),
-        Ok(true) => Err("migrations are pending: run `souk migrate`, or start with MIGRATE_ON_START=on".to_owned()),
+        Ok(true) => {
+            Err("migrations are pending: run `souk migrate`, or start with MIGRATE_ON_START=on".to_owned())
+        }
         Err(error) if crate::is_unavailable(&error) => Err("the database does not answer".to_owned()),
         Err(error) => {
             tracing::warn!(%error, "not ready: the database refuses to tell what was migrated");

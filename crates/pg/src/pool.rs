@@ -106,7 +106,9 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
         // 57P0x: shut down, crashed, starting up. 08: connection. 53: a full disk, no memory, too many connections.
         // 58030: the disk fails. 25006: a standby took over the address.
         sqlx::Error::Database(e) => e.code().is_some_and(|code| {
-            ["57P0", "08", "53"].iter().any(|class| code.starts_with(class)) || code == "58030" || code == "25006"
+            ["57P0", "08", "53"].iter().any(|class| code.starts_with(class))
+                || code == "58030"
+                || code == "25006"
         }),
         _ => false,
     }

@@ -20,7 +20,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Pg
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use crate::pool::{self, PgSettings};
+use crate::pool::PgSettings;
 use crate::server::account::Account;
 use crate::server::{SUPERUSER, binaries, socket_url};
 
@@ -272,7 +272,7 @@ async fn open(database: &str) -> PgPool {
         acquire_timeout: Duration::from_secs(30),
         ..PgSettings::new(url(database).await, "test")
     };
-    pool::connect(&settings)
+    crate::connect(&settings)
         .await
         .expect("the test's database answers")
 }

@@ -106,9 +106,12 @@ impl Settings {
         copy
     }
 
-    /// Notes a mistake.
+    /// Notes a mistake; once, however often the setting is read.
     pub fn refuse(&mut self, name: &str, why: impl fmt::Display) {
-        self.mistakes.push(format!("{name}: {why}"));
+        let mistake = format!("{name}: {why}");
+        if !self.mistakes.contains(&mistake) {
+            self.mistakes.push(mistake);
+        }
     }
 
     /// A text, or `default`.
@@ -200,7 +203,14 @@ impl Settings {
 
     /// An address to listen on, or `default`.
     pub fn address(&mut self, name: &str, default: SocketAddr) -> SocketAddr {
-        self.parse(name, default)
+        let text = self.text(name, &default.to_string());
+        text.trim().parse().unwrap_or_else(|_| {
+            self.refuse(
+                name,
+                format!("`{text}` is no address to listen on, such as {default}"),
+            );
+            default
+        })
     }
 
     /// An `http` or `https` address of a neighbour, or `default`.
@@ -289,7 +299,12 @@ impl Settings {
     fn filed(&mut self, name: &str) -> Option<String> {
         let path = self.given(name)?;
         match std::fs::read_to_string(&path) {
-            Ok(text) if text.trim().is_empty() => self.refuse(name, format!("{path} is empty")),
+            Ok(text) if text.trim().is_empty() => {
+                self.refuse(
+                    name,
+                    format!("{path} is empty: write the value into it, or leave the setting out"),
+                );
+            }
             Ok(text) => return Some(text.trim().to_owned()),
             Err(why) => self.refuse(name, format!("cannot read {path}: {why}")),
         }

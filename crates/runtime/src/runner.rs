@@ -58,7 +58,9 @@ impl Bindings {
     /// # Errors
     /// It cannot be had.
     pub async fn public(address: SocketAddr) -> Result<Self, RunError> {
-        let public = TcpListener::bind(address).await.map_err(|e| RunError::Bind(address, e))?;
+        let public = TcpListener::bind(address)
+            .await
+            .map_err(|e| RunError::Bind(address, e))?;
         Ok(Self {
             public: Some(public),
             ..Self::default()

@@ -47,7 +47,11 @@ where
     match start(ports, settings, build).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(service = name, error = with_causes(error.as_ref()), "did not start");
+            tracing::error!(
+                service = name,
+                error = with_causes(error.as_ref()),
+                "did not start"
+            );
             ExitCode::FAILURE
         }
     }
@@ -82,7 +86,10 @@ where
     let shared = Shared::new(Arc::new(SystemClock));
     let app = build(settings, shared.clone()).await?;
     let name = app.name;
-    let public = bindings.public.as_ref().and_then(|listener| listener.local_addr().ok());
+    let public = bindings
+        .public
+        .as_ref()
+        .and_then(|listener| listener.local_addr().ok());
     match (app.readiness)().await {
         Ok(()) => tracing::info!(service = name, ?public, "ready"),
         Err(reason) => tracing::warn!(service = name, ?public, reason, "started, but not ready"),

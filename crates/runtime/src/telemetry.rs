@@ -34,7 +34,10 @@ const SIZES: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 pub fn init(settings: &mut Settings, filter: &str) {
     let wanted = settings.text("LOG_FILTER", filter);
     if let Err(why) = EnvFilter::try_new(&wanted) {
-        settings.refuse("LOG_FILTER", format!("`{wanted}` is no filter such as info or warn,pg=debug: {why}"));
+        settings.refuse(
+            "LOG_FILTER",
+            format!("`{wanted}` is no filter such as info or warn,pg=debug: {why}"),
+        );
     }
     init_logs(&wanted);
     if settings.flag("METRICS", true) {

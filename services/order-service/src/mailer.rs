@@ -174,12 +174,10 @@ async fn save(dir: &Path, mail: &Mail<'_>, bytes: &[u8]) -> Result<(), MailError
         tokio::fs::write(&part, bytes).await?;
         tokio::fs::rename(&part, &file).await
     };
-    written
-        .await
-        .map_err(|error| {
-            let text = format!("{} could not be written: {error}", file.display());
-            MailError::new(Trouble::Unwritten, text)
-        })
+    written.await.map_err(|error| {
+        let text = format!("{} could not be written: {error}", file.display());
+        MailError::new(Trouble::Unwritten, text)
+    })
 }
 
 #[cfg(test)]
@@ -248,7 +246,11 @@ mod tests {
         assert!(head.contains("Message-ID: <SK-1.paid@souk.example>"), "{head}");
         assert!(head.is_ascii(), "{head}");
         let message = mailer.write(&mail("ada@example.com", &letter)).unwrap();
-        assert_eq!(message.formatted(), text.as_bytes(), "the same bytes at each attempt");
+        assert_eq!(
+            message.formatted(),
+            text.as_bytes(),
+            "the same bytes at each attempt"
+        );
     }
 
     // ORD-13
@@ -264,7 +266,9 @@ mod tests {
             "a@example.com> SIZE=1",
         ] {
             assert!(
-                mailer.write(&mail(to, &letter)).is_err_and(|e| e.trouble == Trouble::Refused),
+                mailer
+                    .write(&mail(to, &letter))
+                    .is_err_and(|e| e.trouble == Trouble::Refused),
                 "{to:?}"
             );
         }

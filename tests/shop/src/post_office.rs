@@ -63,7 +63,10 @@ impl PostOffice {
     /// There is no free port.
     pub async fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("smtp://{}?tls=none", listener.local_addr().expect("a bound address"));
+        let url = format!(
+            "smtp://{}?tls=none",
+            listener.local_addr().expect("a bound address")
+        );
         let books = Arc::<Mutex<Books>>::default();
         let office = Self { url, books };
         let serving = office.clone();

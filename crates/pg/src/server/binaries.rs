@@ -61,7 +61,10 @@ fn versions(parent: &Path, prefix: &str, rest: &str) -> Vec<(Vec<u32>, PathBuf)>
 
 /// The major version of the programs in `bin`; nothing if they do not say.
 pub(super) fn major(bin: &Path) -> Option<u32> {
-    let said = std::process::Command::new(bin.join("postgres")).arg("--version").output().ok()?;
+    let said = std::process::Command::new(bin.join("postgres"))
+        .arg("--version")
+        .output()
+        .ok()?;
     let said = String::from_utf8(said.stdout).ok()?;
     // `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`, or `16beta1`.
     let version = said.split(')').nth(1)?.trim_start();

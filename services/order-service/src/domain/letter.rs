@@ -131,13 +131,16 @@ fn tracked(order: &Order, links: &TrackingLinks) -> Words {
 fn part_refunded(order: &Order, minor: i64) -> Words {
     let total = order.totals.total;
     let returned = Money::from_minor(minor, total.currency());
-    Words::new(format!("Some of your money for order {} is on its way back", order.number))
-        .say(&format!(
-            "Of the {} that you paid, we have returned {} so far to where it came from.",
-            amount(total),
-            amount(returned)
-        ))
-        .say("Your bank may take a few days to show it.")
+    Words::new(format!(
+        "Some of your money for order {} is on its way back",
+        order.number
+    ))
+    .say(&format!(
+        "Of the {} that you paid, we have returned {} so far to where it came from.",
+        amount(total),
+        amount(returned)
+    ))
+    .say("Your bank may take a few days to show it.")
 }
 
 /// Who carries the parcel, under which number, and where that can be looked at.
@@ -289,7 +292,10 @@ mod tests {
                 .contains("not paid in time")
         );
         let text = told(News::PartRefunded(1_200)).text;
-        assert!(text.contains("Of the 49.60 USD that you paid, we have returned 12.00 USD"), "{text}");
+        assert!(
+            text.contains("Of the 49.60 USD that you paid, we have returned 12.00 USD"),
+            "{text}"
+        );
     }
 
     // ORD-13
@@ -298,7 +304,10 @@ mod tests {
         for news in TOLD {
             let html = told(news).html;
             assert!(!html.contains("<script"), "{html}");
-            assert!(html.contains("Mug Total: free  &lt;/th&gt;&lt;script&gt;"), "{html}");
+            assert!(
+                html.contains("Mug Total: free  &lt;/th&gt;&lt;script&gt;"),
+                "{html}"
+            );
             for elsewhere in ["<img", "src=", "<link", "url(", "@import", "<form"] {
                 assert!(!html.contains(elsewhere), "{elsewhere}: {html}");
             }
@@ -314,7 +323,11 @@ mod tests {
         let letter = Letter::about(&order, News::Tracked(4), &TrackingLinks::default());
         let link = "https://www.ups.com/track?tracknum=1Z%209%26x%3D%22%3E%3Cb%3E";
         assert!(letter.text.contains(&format!("\n{link}\n")), "{}", letter.text);
-        assert!(letter.html.contains(&format!("<a href=\"{link}\">")), "{}", letter.html);
+        assert!(
+            letter.html.contains(&format!("<a href=\"{link}\">")),
+            "{}",
+            letter.html
+        );
         order.carrier = None;
         let letter = Letter::about(&order, News::Tracked(4), &TrackingLinks::default());
         assert!(!letter.html.contains("<a "), "{}", letter.html);

@@ -21,10 +21,20 @@ impl Default for TrackingLinks {
         let known = [
             ("UPS", "https://www.ups.com/track?tracknum={number}"),
             ("FedEx", "https://www.fedex.com/fedextrack/?trknbr={number}"),
-            ("USPS", "https://tools.usps.com/go/TrackConfirmAction?tLabels={number}"),
-            ("DHL", "https://www.dhl.com/global-en/home/tracking.html?tracking-id={number}"),
+            (
+                "USPS",
+                "https://tools.usps.com/go/TrackConfirmAction?tLabels={number}",
+            ),
+            (
+                "DHL",
+                "https://www.dhl.com/global-en/home/tracking.html?tracking-id={number}",
+            ),
         ];
-        Self(known.map(|(carrier, url)| (carrier.to_owned(), url.to_owned())).to_vec())
+        Self(
+            known
+                .map(|(carrier, url)| (carrier.to_owned(), url.to_owned()))
+                .to_vec(),
+        )
     }
 }
 
@@ -95,9 +105,10 @@ mod tests {
         assert_eq!(links.link(" ups ", "1Z/9&a"), ups);
         assert_eq!(links.link("Pošta", "1"), None);
         assert_eq!(links.link("", "1"), None);
-        let own: TrackingLinks = "Česká pošta=https://post.example/{number}/x, DHL=https://d.example/?n={number}"
-            .parse()
-            .unwrap();
+        let own: TrackingLinks =
+            "Česká pošta=https://post.example/{number}/x, DHL=https://d.example/?n={number}"
+                .parse()
+                .unwrap();
         assert_eq!(
             own.link("česká Pošta", "Ř1"),
             Some("https://post.example/%C5%981/x".to_owned())

@@ -87,7 +87,9 @@ fn server(address: &Url, authorities: Option<&str>) -> Result<Server, Mistake> {
         ("smtps", [] | [("tls", "required")]) => (Tls::Wrapper(params()?), 465),
         ("smtp", [] | [("tls", "required")]) => (Tls::Required(params()?), 587),
         ("smtp", [("tls", "none")]) if login.is_some() => {
-            return Err(url("has tls=none, which would send the password in the clear: leave that out"));
+            return Err(url(
+                "has tls=none, which would send the password in the clear: leave that out",
+            ));
         }
         ("smtp", [("tls", "none")]) if authorities.is_some() => {
             return Err(url("has tls=none, but MAIL_CA is set: leave one of them out"));
@@ -126,7 +128,8 @@ fn tls(host: &str, authorities: Option<&str>) -> Result<TlsParameters, Mistake> 
     let unusable = |why: &str| ("MAIL_CA", why.to_owned());
     let mut tls = TlsParameters::builder(host.to_owned());
     if let Some(pem) = authorities {
-        let unreadable = "holds no certificate: give an authority's in PEM, `-----BEGIN CERTIFICATE-----` and so on";
+        let unreadable =
+            "holds no certificate: give an authority's in PEM, `-----BEGIN CERTIFICATE-----` and so on";
         let own = Certificate::from_pem(pem.as_bytes()).ok();
         let own = own.filter(|_| pem.contains("-----BEGIN CERTIFICATE-----"));
         tls = tls
@@ -203,19 +206,27 @@ impl Trouble {
                 Self::Unauthenticated,
                 format!("the mail server does not take our user and password ({code}); mend MAIL_URL"),
             ),
-            code if code >= 500 => (Self::Refused, format!("the mail server refused the mail with {code}")),
-            code if code >= 400 => (Self::PutOff, format!("the mail server put the mail off with {code}")),
-            _ if error.is_timeout() => {
-                (Self::Unreachable, "the mail server did not answer in time".to_owned())
-            }
+            code if code >= 500 => (
+                Self::Refused,
+                format!("the mail server refused the mail with {code}"),
+            ),
+            code if code >= 400 => (
+                Self::PutOff,
+                format!("the mail server put the mail off with {code}"),
+            ),
+            _ if error.is_timeout() => (
+                Self::Unreachable,
+                "the mail server did not answer in time".to_owned(),
+            ),
             _ if is_about_tls(error) => (
                 Self::Insecure,
                 format!("no safe connection to the mail server{cause}; mend the server, MAIL_URL or MAIL_CA"),
             ),
             // An answer that nobody understands is the server's own words.
-            _ if error.is_response() => {
-                (Self::Unreachable, "the mail server's answer was not understood".to_owned())
-            }
+            _ if error.is_response() => (
+                Self::Unreachable,
+                "the mail server's answer was not understood".to_owned(),
+            ),
             _ => (
                 Self::Unreachable,
                 format!("the mail server could not be reached, or its answer was lost{cause}"),
@@ -267,7 +278,9 @@ mod tests {
             assert_eq!(server(address).port, port, "{address}");
         }
         assert_eq!(server("smtps://[::1]").host, "::1");
-        let (user, password) = server("smtps://ada%40x:p%40%2F%25@mail.example.com").login.unwrap();
+        let (user, password) = server("smtps://ada%40x:p%40%2F%25@mail.example.com")
+            .login
+            .unwrap();
         assert_eq!((user.as_str(), password.expose()), ("ada@x", "p@/%"));
     }
 
@@ -277,11 +290,23 @@ mod tests {
         for wrong in ["", "file:", "http://mail.example.com", "mails"] {
             assert!(mistake(wrong, None).contains("is neither"), "{wrong}");
         }
-        for wrong in ["smtp://", "smtps://u:sec/ret@mail", "smtp://mail/hello", "smtp://mail:port"] {
+        for wrong in [
+            "smtp://",
+            "smtps://u:sec/ret@mail",
+            "smtp://mail/hello",
+            "smtp://mail:port",
+        ] {
             let said = mistake(wrong, None);
-            assert!(said.contains("write % as %25") && !said.contains("ret@"), "{wrong}: {said}");
+            assert!(
+                said.contains("write % as %25") && !said.contains("ret@"),
+                "{wrong}: {said}"
+            );
         }
-        for wrong in ["smtp://mail?tls=opportunistic", "smtps://mail?tls=none", "smtp://mail?tlS=none"] {
+        for wrong in [
+            "smtp://mail?tls=opportunistic",
+            "smtps://mail?tls=none",
+            "smtp://mail?tlS=none",
+        ] {
             assert!(mistake(wrong, None).contains("not known"), "{wrong}");
         }
         for wrong in ["smtp://u@mail", "smtp://u:@mail", "smtp://:p@mail"] {
@@ -298,7 +323,10 @@ mod tests {
         }
         let garbled = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for pem in ["", "x", garbled] {
-            assert!(mistake("smtps://mail", Some(pem)).contains("MAIL_CA holds"), "{pem}");
+            assert!(
+                mistake("smtps://mail", Some(pem)).contains("MAIL_CA holds"),
+                "{pem}"
+            );
         }
     }
 }

@@ -68,7 +68,9 @@ pub async fn refunded(conn: &mut PgConnection, id: OrderId) -> Result<i64, Order
         id.get(),
     );
     let refunded = refunded.fetch_optional(conn).await;
-    Ok(refunded.map_err(fault("read what was refunded"))?.unwrap_or_default())
+    Ok(refunded
+        .map_err(fault("read what was refunded"))?
+        .unwrap_or_default())
 }
 
 /// Notes that all that was refunded is with us again: the payment is what it was before.

@@ -157,7 +157,11 @@ async fn tracking_is_told_with_what_leaves_and_by_a_mail_of_its_own_only_where_i
     shop.settled().await;
     assert!(mail(&shop, order, "shipped").await.contains("tracknum=3D1Z1"));
     track("1Z1").await;
-    assert_eq!(told(&shop, order).await, ["confirmed", "paid", "shipped"], "nothing new");
+    assert_eq!(
+        told(&shop, order).await,
+        ["confirmed", "paid", "shipped"],
+        "nothing new"
+    );
     track("1Z2").await;
     let all = told(&shop, order).await;
     assert_eq!(all.len(), 4, "{all:?}");

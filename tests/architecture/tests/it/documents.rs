@@ -1,5 +1,5 @@
-//! Documents lead somewhere: every link to a file or a heading of ours is right, and every page of `docs/` is found from
-//! `docs/INDEX.md`, which names it or the README of its folder that does.
+//! Documents lead somewhere: every link to a file or a heading of ours is right, and every page of `docs/`, every README and
+//! every page at the root is found from `docs/INDEX.md`, which names it or the README of its folder that does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -107,10 +107,10 @@ fn lost(pages: &Pages) -> Vec<String> {
         .cloned()
         .collect();
     found.extend(lists.iter().flat_map(|list| reached(list)));
-    let docs = pages
-        .texts
-        .keys()
-        .filter(|page| page.starts_with("docs/") && *page != INDEX);
+    let to_be_found =
+        |page: &str| page.starts_with("docs/") || page.ends_with("README.md") || !page.contains('/');
+    let docs = pages.texts.keys();
+    let docs = docs.filter(|page| to_be_found(page) && *page != INDEX);
     docs.filter(|page| !found.contains(*page))
         .map(|page| format!("{page} is not in {INDEX}"))
         .collect()
@@ -172,6 +172,9 @@ fn a_link_to_nowhere_and_a_page_that_nobody_finds_are_found() {
             ),
             page("docs/adr/0001.md", "[up](../a.md#the-api-in-short)"),
             page("docs/lost.md", ""),
+            page("crates/x/README.md", ""),
+            page("LOST.md", ""),
+            page("crates/x/notes.md", ""),
         ]),
         exists: |path| path == "Makefile",
     };
@@ -182,5 +185,9 @@ fn a_link_to_nowhere_and_a_page_that_nobody_finds_are_found() {
             "docs/a.md: docs/a.md has no heading #no"
         ]
     );
-    assert_eq!(lost(&pages), ["docs/lost.md is not in docs/INDEX.md"]);
+    let lost_ones = ["LOST.md", "crates/x/README.md", "docs/lost.md"];
+    assert_eq!(
+        lost(&pages),
+        lost_ones.map(|page| format!("{page} is not in docs/INDEX.md"))
+    );
 }

@@ -9,10 +9,12 @@
 mod audit;
 mod crashes;
 mod expiry;
+mod full_disk;
 mod isolation;
 mod jobs;
 mod logs;
 mod mails;
+mod mistakes;
 mod outages;
 mod prove;
 mod race;

@@ -36,7 +36,10 @@ fn certificates() -> PathBuf {
     env("MAIL_TEST_CERTIFICATES").into()
 }
 
-#[expect(clippy::disallowed_methods, reason = "scripts/mail.sh says where the server is")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "scripts/mail.sh says where the server is"
+)]
 fn env(name: &str) -> String {
     std::env::var(name).expect("run this by scripts/mail.sh")
 }
@@ -87,14 +90,21 @@ impl Office {
 
     /// For `MAIL_URL`.
     pub fn url(&self) -> String {
-        let scheme = if self.safety == Safety::Tls { "smtps" } else { "smtp" };
+        let scheme = if self.safety == Safety::Tls {
+            "smtps"
+        } else {
+            "smtp"
+        };
         format!("{scheme}://shop:{WRITTEN}@127.0.0.1:{}", self.port)
     }
 
     /// What a shop must be told to send here.
     pub fn settings(&self) -> [(String, String); 2] {
         let own = certificates().join("own.pem").display().to_string();
-        [("MAIL_URL".to_owned(), self.url()), ("MAIL_CA_FILE".to_owned(), own)]
+        [
+            ("MAIL_URL".to_owned(), self.url()),
+            ("MAIL_CA_FILE".to_owned(), own),
+        ]
     }
 
     /// What it says to the next mails.
