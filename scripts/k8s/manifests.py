@@ -97,7 +97,7 @@ def settings_of(service):
     """Every setting that a service may read, by the names in its sources."""
     crate = ROOT / ("crates" if service == "stripe-sandbox" else "services") / service
     texts = [path.read_text().split("#[cfg(test)]")[0] for path in (crate / "src").rglob("*.rs")]
-    texts += [(ROOT / "crates/runtime/src" / f).read_text().split("#[cfg(test)]")[0] for f in ("standalone.rs", "config.rs", "telemetry.rs")]
+    texts += [(ROOT / "crates/runtime/src" / f).read_text().split("#[cfg(test)]")[0] for f in ("standalone.rs", "runner.rs", "config.rs", "telemetry.rs")]
     names = set(re.findall(r'"([A-Z][A-Z0-9_]{2,})"', "\n".join(texts)))
     # The gateway puts the beginning of these in front itself.
     return names | {f"RATE_LIMIT_{name}" for name in names if name.endswith(("_PER_MINUTE", "_BURST"))}
