@@ -114,10 +114,14 @@ async fn on_a_full_disk_orders_are_refused_and_go_on_once_there_is_room() {
     let admin = pg::server::running_url(&folder.join("postgres"), "postgres", pg::server::SUPERUSER);
     let admin = admin.expect("a running server");
     eventually(PATIENCE, "PostgreSQL dies", || async {
-        let mut conn = <sqlx::PgConnection as sqlx::Connection>::connect(&admin).await.ok()?;
-        let segment = "create table if not exists filler (n int); insert into filler values (1); select pg_switch_wal()";
-        let done = sqlx::raw_sql(segment).execute(&mut conn).await;
-        done.is_err_and(|error| error.as_database_error().is_none_or(|e| e.code().as_deref() != Some("53100")))
+        let mut conn = <sqlx::PgConnection as sqlx::Connection>::connect(&admin)
+            .await
+            .ok()?;
+        let fill = "select pg_logical_emit_message(false, 'filler', repeat('x', 1000000))";
+        sqlx::raw_sql(fill)
+            .execute(&mut conn)
+            .await
+            .is_err()
             .then_some(())
     })
     .await;
