@@ -36,6 +36,11 @@ need_postgres() {
   fi
 }
 
+# The server's binary only: policy-rc.d, where a container has it, keeps apt from starting it.
+need_redis() {
+  command -v redis-server >/dev/null || apt_install redis-server
+}
+
 need_node() {
   command -v npm >/dev/null || apt_install nodejs npm
   need_curl
@@ -54,9 +59,9 @@ need_python() {
 # The servers' and exporters' binaries only: policy-rc.d, where a container has it, keeps apt from starting them.
 need_monitoring() {
   local missing=() tool
+  need_redis
   command -v python3 >/dev/null || missing+=(python3)
   command -v redis-benchmark >/dev/null || missing+=(redis-tools)
-  command -v redis-server >/dev/null || missing+=(redis-server)
   for tool in prometheus prometheus-alertmanager prometheus-{node,postgres,redis,blackbox}-exporter; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done

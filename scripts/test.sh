@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 . scripts/need.sh
 need_cargo
 need_postgres
+need_redis
 export SQLX_OFFLINE=true CARGO_TERM_COLOR=never
 unset DATABASE_URL || true
 
@@ -29,6 +30,7 @@ step "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
 # Some tests start the shop as its own processes.
 step "binaries" cargo build --workspace --bins --locked
 step "tests" cargo test --workspace --locked --no-fail-fast
+step "tests with Redis" scripts/redis-test.sh
 [ ! -x scripts/newman.sh ] || step "postman collection" scripts/newman.sh
 step "stripe's client" scripts/sandbox-client.sh
 step "stripe's shapes" scripts/sandbox-shapes.sh

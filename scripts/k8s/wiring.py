@@ -7,7 +7,7 @@ import sys
 from manifests import FOLDERS, K8S, OVERLAYS, ROOT, SERVICES, Shop, files_of, load, plain, ports_of, render, settings_of
 
 # Settings that the manifests give before the services read them: they do no harm, nothing unknown is refused.
-COMING = {"REDIS_URL", "S3_ENDPOINT", "S3_BUCKET", "S3_REGION", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
+COMING = {"S3_ENDPOINT", "S3_BUCKET", "S3_REGION", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
 PART = re.compile(r"//(?:[^@/\s]*@)?([a-z][a-z0-9-]*):(\d+)")
 PROBES = {"startupProbe": "/startup", "readinessProbe": "/ready", "livenessProbe": "/live"}
 ours = lambda name: name in SERVICES or name == "stripe-sandbox"

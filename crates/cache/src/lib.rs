@@ -1,10 +1,17 @@
-//! A cache in the process: every entry has a time to live, there is a bound on how many there are, concurrent
-//! misses of one key load it once, and entries are purged by tag.
+//! Caches in two tiers: in the process, and in Redis where there is one. Every entry has a time to live, counted from
+//! the moment at which its load began whichever tier it comes from; there is a bound on how many there are in the
+//! process; concurrent misses of one key load it once; and entries are purged by tag.
 //!
-//! What was purged never comes back: a load that began before the purge may still be under way, and what it finds
-//! is not kept. So a writer who purges after its commit reads its own write.
+//! What was purged never comes back in the process that purged it: a load that began before the purge may still be
+//! under way, and what it finds is not kept, here or in Redis. So a writer who purges after its commit reads its own
+//! write. Other processes hear of the purge within moments; if they do not, the time to live is the bound. ADR 0012 has
+//! the reasoning.
 
-mod purges;
+mod link;
+mod tags;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod tier;
 
 use std::fmt;
 use std::future::Future;
@@ -14,161 +21,253 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use metrics::{Counter, Unit};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use types::Clock;
 
-use purges::Purges;
-pub use purges::Tag;
+pub use link::{BadRedisUrl, NoRedis, Redis, RedisUrl};
+pub use redis;
+pub use tags::Tag;
+
+use tags::Purged;
+use tier::{Found, Tier};
 
 /// How often a load is shared with others before one goes alone.
 const SHARED_LOADS: usize = 3;
 
-/// A cache of `V` by `K`. Cheap to clone; all clones share their entries. `V` is cloned for each reader: an `Arc`
-/// is a good one.
+/// The caches of one service: they are purged together. Cheap to clone.
 #[derive(Clone)]
-pub struct Cache<K, V> {
-    entries: moka::future::Cache<K, Entry<V>>,
-    purges: Arc<Purges>,
+pub struct Caches {
+    service: &'static str,
     time_to_live: Duration,
     clock: Arc<dyn Clock>,
-    reads: Option<Reads>,
+    purged: Arc<Purged>,
+    tier: Option<Tier>,
 }
 
-/// Counts what readers met.
+impl Caches {
+    /// Caches of `service` whose entries live for `time_to_live`, in this process alone.
+    #[must_use]
+    pub fn new(service: &'static str, time_to_live: Duration, clock: Arc<dyn Clock>) -> Self {
+        metrics::describe_counter!(
+            "cache_reads_total",
+            Unit::Count,
+            "Reads of a cache, by result: hit (in the process), shared (in Redis), or miss (this reader loaded the value)."
+        );
+        Self {
+            service,
+            time_to_live,
+            clock,
+            purged: Arc::default(),
+            tier: None,
+        }
+    }
+
+    /// The same, with the Redis at `url` as a second tier, shared with the service's other processes.
+    pub async fn shared(self, url: &RedisUrl, tracker: &TaskTracker, stop: &CancellationToken) -> Self {
+        let purged = Arc::clone(&self.purged);
+        let tier = Tier::open(url, self.service, self.time_to_live, purged, tracker, stop).await;
+        Self {
+            tier: Some(tier),
+            ..self
+        }
+    }
+
+    /// A cache called `name` of at most `bound` entries in the process.
+    #[must_use]
+    pub fn cache<K, T>(&self, name: &'static str, bound: u64) -> Cache<K, T>
+    where
+        K: Hash + Eq + Send + Sync + 'static,
+        T: Send + Sync + 'static,
+    {
+        let reads = |result: &'static str| metrics::counter!("cache_reads_total", "service" => self.service, "cache" => name, "result" => result);
+        Cache {
+            entries: moka::future::Cache::new(bound),
+            of: self.clone(),
+            name,
+            hits: reads("hit"),
+            shared: reads("shared"),
+            misses: reads("miss"),
+        }
+    }
+
+    /// Drops every entry that has `tag`, and those that are being loaded. Constant time; after the commit of what
+    /// changed.
+    pub fn purge(&self, tag: Tag) {
+        // Before the entries in the process go: nobody is to fill them from Redis again.
+        if let Some(tier) = &self.tier {
+            tier.purge(tag);
+        }
+        self.purged.note(tag);
+    }
+
+    /// Returns once the purges up to now have reached Redis, or have failed to; a fifth of a second at most.
+    pub async fn settled(&self) {
+        if let Some(tier) = &self.tier {
+            tier.settled().await;
+        }
+    }
+}
+
+/// A cache of `T` by `K`. Cheap to clone; all clones share their entries.
 #[derive(Clone)]
-struct Reads {
+pub struct Cache<K, T> {
+    entries: moka::future::Cache<K, Entry<T>>,
+    of: Caches,
+    name: &'static str,
     hits: Counter,
+    shared: Counter,
     misses: Counter,
 }
 
-#[derive(Clone)]
-struct Entry<V> {
-    value: V,
+struct Entry<T> {
+    value: Arc<T>,
     tags: Arc<[Tag]>,
     /// How many purges there had been when its load began.
     loaded_after: u64,
     until: OffsetDateTime,
 }
 
-/// What a load found, and the tags by which it is purged.
-#[derive(Clone, Debug)]
-pub struct Loaded<V> {
-    /// The value.
-    pub value: V,
-    /// Purging any of these drops it.
-    pub tags: Vec<Tag>,
+impl<T> Clone for Entry<T> {
+    fn clone(&self) -> Self {
+        Self {
+            value: Arc::clone(&self.value),
+            tags: Arc::clone(&self.tags),
+            ..*self
+        }
+    }
 }
 
-impl<K, V> Cache<K, V>
+/// What a load found.
+#[derive(Clone, Debug)]
+pub struct Loaded<T> {
+    value: T,
+    at_most: Option<Duration>,
+}
+
+impl<T> Loaded<T> {
+    /// Kept for the cache's time to live.
+    pub fn new(value: T) -> Self {
+        Self { value, at_most: None }
+    }
+
+    /// Kept for `time` if that is shorter: for what may soon be otherwise without a purge.
+    pub fn briefly(value: T, time: Duration) -> Self {
+        Self {
+            value,
+            at_most: Some(time),
+        }
+    }
+}
+
+impl<K, T> Cache<K, T>
 where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
+    K: Hash + Eq + Clone + fmt::Display + Send + Sync + 'static,
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    /// A cache of at most `bound` entries that live for `time_to_live`.
-    #[must_use]
-    pub fn new(bound: u64, time_to_live: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            entries: moka::future::Cache::new(bound),
-            purges: Arc::default(),
-            time_to_live,
-            clock,
-            reads: None,
-        }
-    }
-
-    /// The same cache, whose reads are counted as those of `service`'s cache `name`.
-    #[must_use]
-    pub fn counted(self, service: &'static str, name: &'static str) -> Self {
-        metrics::describe_counter!(
-            "cache_reads_total",
-            Unit::Count,
-            "Reads of a cache in the process, by result: hit, or miss (this reader loaded the value)."
-        );
-        let reads = |result: &'static str| metrics::counter!("cache_reads_total", "service" => service, "cache" => name, "result" => result);
-        Self {
-            reads: Some(Reads {
-                hits: reads("hit"),
-                misses: reads("miss"),
-            }),
-            ..self
-        }
-    }
-
-    /// The value at `key`, loaded if it is not there, has expired or was purged. Concurrent callers share one load,
-    /// and its error, which is not kept.
+    /// The value at `key`, which purging any of `tags` drops; loaded if it is in neither tier. Concurrent callers share
+    /// one load, and its error, which is not kept.
     ///
     /// # Errors
     /// What `load` failed with.
-    pub async fn get_or_load<E, F>(&self, key: K, load: impl Fn() -> F) -> Result<V, Arc<E>>
+    pub async fn get_or_load<E, F>(
+        &self,
+        key: K,
+        tags: &[Tag],
+        load: impl Fn() -> F,
+    ) -> Result<Arc<T>, Arc<E>>
     where
         E: Send + Sync + 'static,
-        F: Future<Output = Result<Loaded<V>, E>>,
+        F: Future<Output = Result<Loaded<T>, E>>,
     {
         let loaded = AtomicBool::new(false);
-        let load = || {
+        let entry = || async {
             loaded.store(true, Ordering::Relaxed);
-            load()
+            self.entry(&key, tags, &load).await
         };
-        let found = self.find_or_load(key, &load).await;
-        if let Some(Reads { hits, misses }) = &self.reads {
-            let reads = if loaded.load(Ordering::Relaxed) {
-                misses
-            } else {
-                hits
-            };
-            reads.increment(1);
+        let found = self.find_or_load(&key, entry).await;
+        if !loaded.load(Ordering::Relaxed) {
+            self.hits.increment(1);
         }
         found
     }
 
-    async fn find_or_load<E, F>(&self, key: K, load: &impl Fn() -> F) -> Result<V, Arc<E>>
+    async fn find_or_load<E, F>(&self, key: &K, load: impl Fn() -> F) -> Result<Arc<T>, Arc<E>>
     where
         E: Send + Sync + 'static,
-        F: Future<Output = Result<Loaded<V>, E>>,
+        F: Future<Output = Result<Entry<T>, E>>,
     {
         for _ in 0..SHARED_LOADS {
-            let entry = self.entries.try_get_with(key.clone(), self.entry(load)).await?;
+            let entry = self.entries.try_get_with_by_ref(key, load()).await?;
             if self.stands(&entry) {
                 return Ok(entry.value);
             }
             // Drops what we saw, and not what somebody else has loaded meanwhile.
-            if let Some(now) = self.entries.get(&key).await
+            if let Some(now) = self.entries.get(key).await
                 && !self.stands(&now)
             {
-                self.entries.invalidate(&key).await;
+                self.entries.invalidate(key).await;
             }
         }
         // Purged as fast as it is loaded: what is read now is right for now.
-        self.entry(load).await.map(|entry| entry.value).map_err(Arc::new)
+        load().await.map(|entry| entry.value).map_err(Arc::new)
     }
 
-    /// Drops every entry that has `tag`, and those that are being loaded. Constant time.
-    pub fn purge(&self, tag: Tag) {
-        self.purges.note(tag);
-    }
-
-    async fn entry<E, F>(&self, load: &impl Fn() -> F) -> Result<Entry<V>, E>
+    /// From the second tier, or loaded and given to it.
+    async fn entry<E, F>(&self, key: &K, tags: &[Tag], load: impl Fn() -> F) -> Result<Entry<T>, E>
     where
-        F: Future<Output = Result<Loaded<V>, E>>,
+        F: Future<Output = Result<Loaded<T>, E>>,
     {
-        let (loaded_after, until) = (self.purges.count(), self.clock.now() + self.time_to_live);
-        load().await.map(|loaded| Entry {
-            value: loaded.value,
-            tags: loaded.tags.into(),
+        let (loaded_after, now, began) = (self.of.purged.count(), self.of.clock.now(), Instant::now());
+        let entry = |value, life| Entry {
+            value: Arc::new(value),
+            tags: tags.into(),
             loaded_after,
-            until,
-        })
+            until: now + life,
+        };
+        let found = match &self.of.tier {
+            Some(tier) => tier.find(&format!("{}:{key}", self.name), tags).await,
+            None => Found::Nothing,
+        };
+        if let Found::Value(json, left) = &found
+            && let Ok(value) = serde_json::from_slice(json)
+        {
+            self.shared.increment(1);
+            return Ok(entry(value, (*left).min(self.of.time_to_live)));
+        }
+        let Loaded { value, at_most } = load().await?;
+        self.misses.increment(1);
+        let life = at_most.unwrap_or(self.of.time_to_live).min(self.of.time_to_live);
+        if let (Some(tier), Found::Name(name)) = (&self.of.tier, found)
+            && let Ok(json) = serde_json::to_vec(&value)
+        {
+            tier.keep(name, json, life.saturating_sub(began.elapsed()));
+        }
+        Ok(entry(value, life))
     }
 
-    fn stands(&self, entry: &Entry<V>) -> bool {
-        self.clock.now() < entry.until && !self.purges.any_since(entry.loaded_after, &entry.tags)
+    fn stands(&self, entry: &Entry<T>) -> bool {
+        self.of.clock.now() < entry.until && !self.of.purged.any_since(entry.loaded_after, &entry.tags)
     }
 }
 
-impl<K, V> fmt::Debug for Cache<K, V> {
+impl fmt::Debug for Caches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caches")
+            .field("service", &self.service)
+            .field("time_to_live", &self.time_to_live)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K, T> fmt::Debug for Cache<K, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache")
-            .field("time_to_live", &self.time_to_live)
+            .field("name", &self.name)
             .finish_non_exhaustive()
     }
 }

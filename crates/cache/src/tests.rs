@@ -11,24 +11,25 @@ type TestCache = Cache<u32, usize>;
 
 fn cache(bound: u64) -> (TestCache, Arc<TestClock>) {
     let clock = Arc::new(TestClock::at(OffsetDateTime::UNIX_EPOCH));
-    let cache = Cache::new(
-        bound,
+    let caches = Caches::new(
+        "test",
         Duration::from_secs(1),
         Arc::<TestClock>::clone(&clock) as _,
     );
-    (cache, clock)
+    (caches.cache("things", bound), clock)
+}
+
+fn tags(key: u32) -> [Tag; 1] {
+    [Tag::of("key", key)]
 }
 
 /// Loads how often it was loaded, tagged with its key.
 async fn get(cache: &TestCache, key: u32, loads: &AtomicUsize) -> usize {
     let load = || async {
         let value = loads.fetch_add(1, Ordering::SeqCst) + 1;
-        Ok::<_, ()>(Loaded {
-            value,
-            tags: vec![Tag::of("key", key)],
-        })
+        Ok::<_, ()>(Loaded::new(value))
     };
-    cache.get_or_load(key, load).await.unwrap()
+    *cache.get_or_load(key, &tags(key), load).await.unwrap()
 }
 
 #[tokio::test]
@@ -51,7 +52,7 @@ async fn a_purge_drops_what_has_the_tag_and_nothing_else() {
         (get(&cache, 1, &loads).await, get(&cache, 2, &loads).await),
         (1, 2)
     );
-    cache.purge(Tag::of("key", 1_u32));
+    cache.of.purge(Tag::of("key", 1));
     assert_eq!(
         (get(&cache, 1, &loads).await, get(&cache, 2, &loads).await),
         (3, 2)
@@ -72,19 +73,17 @@ async fn a_thousand_misses_at_once_are_one_load() {
 async fn what_was_read_before_a_purge_does_not_come_back_after_it() {
     let (cache, _clock) = cache(10);
     let (truth, begun, go_on) = (AtomicUsize::new(1), Notify::new(), Notify::new());
-    let slow = cache.get_or_load(1, || async {
+    let tags = tags(1);
+    let slow = cache.get_or_load(1, &tags, || async {
         let value = truth.load(Ordering::SeqCst);
         begun.notify_one();
         go_on.notified().await;
-        Ok::<_, ()>(Loaded {
-            value,
-            tags: vec![Tag::of("key", 1_u32)],
-        })
+        Ok::<_, ()>(Loaded::new(value))
     });
     let writer = async {
         begun.notified().await;
         truth.store(2, Ordering::SeqCst);
-        cache.purge(Tag::of("key", 1_u32));
+        cache.of.purge(Tag::of("key", 1));
         go_on.notify_one();
         go_on.notify_one();
         begun.notified().await;
@@ -92,8 +91,8 @@ async fn what_was_read_before_a_purge_does_not_come_back_after_it() {
     };
     let (seen, ()) = futures::join!(slow, writer);
     assert_eq!(
-        seen,
-        Ok(2),
+        seen.as_deref(),
+        Ok(&2),
         "the reader loads again: its first look was before the write"
     );
     let loads = AtomicUsize::new(90);
@@ -104,8 +103,21 @@ async fn what_was_read_before_a_purge_does_not_come_back_after_it() {
 async fn an_error_is_given_to_all_who_wait_and_not_kept() {
     let (cache, _clock) = cache(10);
     let failing = || async { Err::<Loaded<usize>, _>("no") };
-    assert_eq!(cache.get_or_load(1, failing).await, Err(Arc::new("no")));
+    assert_eq!(cache.get_or_load(1, &tags(1), failing).await, Err(Arc::new("no")));
     assert_eq!(get(&cache, 1, &AtomicUsize::new(0)).await, 1);
+}
+
+// CAT-10
+#[tokio::test]
+async fn what_may_soon_be_otherwise_is_kept_as_briefly_as_its_load_says() {
+    let (cache, clock) = cache(10);
+    let nothing = || async { Ok::<_, ()>(Loaded::briefly(0, Duration::from_millis(250))) };
+    assert_eq!(*cache.get_or_load(1, &tags(1), nothing).await.unwrap(), 0);
+    clock.advance(Duration::from_millis(249));
+    let loads = AtomicUsize::new(0);
+    assert_eq!(get(&cache, 1, &loads).await, 0);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(get(&cache, 1, &loads).await, 1);
 }
 
 // API4
@@ -127,7 +139,6 @@ async fn reads_are_counted_as_hits_and_misses_and_one_load_is_one_miss() {
     let handle = recorder.handle();
     let _counting = metrics::set_default_local_recorder(&recorder);
     let (cache, clock) = cache(10);
-    let cache = cache.counted("test", "things");
     let loads = AtomicUsize::new(0);
     join_all((0..10).map(|_| get(&cache, 1, &loads))).await;
     get(&cache, 2, &loads).await;

@@ -15,6 +15,7 @@ mod links;
 mod meter;
 mod network;
 mod problem;
+mod sessions;
 
 pub use caller::{Caller, FreshCaller, MaybeCaller, SessionCheck};
 pub use checks::Checks;
@@ -28,3 +29,4 @@ pub use layer::{request_layer, with_fallbacks};
 pub use links::Links;
 pub use network::network_of;
 pub use problem::{FieldError, Problem, ProblemBody};
+pub use sessions::{SessionCopy, sessions_copied};

@@ -126,6 +126,16 @@ impl Settings {
         self.given(name).or_else(|| self.filed(&format!("{name}_FILE")))
     }
 
+    /// What `read` makes of a text that may be absent. Neither is shown: there may be a password in it.
+    pub fn optional_as<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.optional(name)?;
+        read(&text).map_err(|why| self.refuse(name, why)).ok()
+    }
+
     /// Whether `name` is given and empty: where absence has a default, emptiness may still be a mistake.
     #[must_use]
     pub fn is_blank(&self, name: &str) -> bool {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cache::RedisUrl;
 use runtime::{Neighbour, Secret, Settings};
 
 use crate::cors::Origins;
@@ -22,6 +23,8 @@ pub struct Config {
     pub strict_transport: bool,
     /// How often a client may call.
     pub rates: RateNumbers,
+    /// Where gateways count together; each by itself if nowhere.
+    pub redis: Option<RedisUrl>,
     /// How long things may take.
     pub timeouts: Timeouts,
 }
@@ -47,6 +50,8 @@ pub struct RateNumbers {
     pub webhook: u32,
     /// Everything else a minute.
     pub other: u32,
+    /// How many gateways there are: each lets through its part while they do not count together.
+    pub gateways: u32,
 }
 
 /// How long things may take.
@@ -86,6 +91,7 @@ impl Config {
             trusted_hops: settings.number("TRUSTED_HOPS", 0, 0..=8),
             strict_transport: production,
             rates: RateNumbers::read(settings),
+            redis: settings.optional_as("REDIS_URL", RedisUrl::parse),
             timeouts: Timeouts {
                 upstream: settings.seconds("UPSTREAM_TIMEOUT_SECONDS", 5, 1..=60),
                 upload: settings.seconds("UPLOAD_TIMEOUT_SECONDS", 30, 1..=300),
@@ -120,6 +126,7 @@ impl RateNumbers {
             payments,
             webhook,
             other,
+            gateways: settings.number("RATE_LIMIT_GATEWAYS", 1, 1..=1_000),
         }
     }
 }

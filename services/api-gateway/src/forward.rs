@@ -106,7 +106,7 @@ impl Gateway {
         // A refused token counts against the address, so that guessing is limited as well.
         let known = user.as_ref().ok().copied().flatten();
         let policy = route.policy(&parts.method, parts.uri.query());
-        *verdict = self.0.policies.take(policy, client.address, known);
+        *verdict = self.0.policies.take(policy, client.address, known).await;
         if let Some(again) = verdict.and_then(|v| v.refused()) {
             return Err(Failure::Limited { again }.into());
         }

@@ -15,6 +15,7 @@ mod policy;
 mod rate;
 mod routes;
 mod series;
+mod shared_rate;
 mod upstream;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::any;
+use cache::Redis;
 use runtime::{App, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError, Worker};
 use souk_http::{Verifier, keys_from, request_layer, with_fallbacks};
 
@@ -32,6 +34,7 @@ use entry::Entry;
 use forward::Gateway;
 use policy::Policies;
 use routes::TABLE;
+use shared_rate::SharedLimiter;
 use upstream::Upstreams;
 
 /// The service's name in the topology.
@@ -68,7 +71,15 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
         Arc::clone(&shared.clock),
     );
     series::begin();
-    let policies = Arc::new(Policies::new(&config.rates, Arc::clone(&shared.clock)));
+    let together = match config.redis.as_ref().filter(|_| config.rates.on) {
+        Some(url) => {
+            let redis = Redis::open(url, NAME, &shared.tracker, &shared.stop).await;
+            Some(SharedLimiter::new(redis))
+        }
+        None => None,
+    };
+    let policies = Policies::new(&config.rates, together, Arc::clone(&shared.clock));
+    let policies = Arc::new(policies);
     let gateway = Gateway::new(
         verifier,
         Arc::clone(&policies),

@@ -1,5 +1,6 @@
 //! How often whom may call what, and the headers that tell.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use types::{Clock, UserId};
 
 use crate::config::RateNumbers;
 use crate::rate::{Decision, Limiter, Quota};
+use crate::shared_rate::SharedLimiter;
 
 /// A limit of its own: calls under one do not count under another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,8 +71,20 @@ impl From<IpAddr> for Who {
     }
 }
 
-/// All limits of this process.
+/// As a key in Redis names one.
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(user) => write!(f, "user:{user}"),
+            Self::V4(bits) => write!(f, "v4:{bits:08x}"),
+            Self::V6(bits) => write!(f, "v6:{bits:016x}"),
+        }
+    }
+}
+
+/// All limits: counted together with the other gateways, or in this process alone while that cannot be.
 pub(crate) struct Policies {
+    shared: Option<SharedLimiter>,
     limiter: Limiter<(Policy, Who)>,
     numbers: RateNumbers,
     clock: Arc<dyn Clock>,
@@ -86,8 +100,9 @@ pub(crate) struct Verdict {
 }
 
 impl Policies {
-    pub(crate) fn new(numbers: &RateNumbers, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(numbers: &RateNumbers, shared: Option<SharedLimiter>, clock: Arc<dyn Clock>) -> Self {
         Self {
+            shared,
             limiter: Limiter::new(),
             numbers: *numbers,
             clock,
@@ -95,16 +110,31 @@ impl Policies {
     }
 
     /// Counts a call. `None` where nothing is limited.
-    pub(crate) fn take(&self, policy: Policy, address: IpAddr, user: Option<UserId>) -> Option<Verdict> {
+    pub(crate) async fn take(
+        &self,
+        policy: Policy,
+        address: IpAddr,
+        user: Option<UserId>,
+    ) -> Option<Verdict> {
         if !self.numbers.on {
             return None;
         }
-        let quota = self.quota(policy);
+        let whole = self.quota(policy);
         let who = match user {
             Some(user) if !policy.by_address() => Who::User(user),
             _ => Who::from(address),
         };
-        let decision = self.limiter.take((policy, who), quota, self.now());
+        let shared = match &self.shared {
+            Some(shared) => shared.take(policy.name(), &who, whole).await,
+            None => None,
+        };
+        let (quota, decision) = match shared {
+            Some(decision) => (whole, decision),
+            None => {
+                let part = whole.part_of(self.numbers.gateways);
+                (part, self.limiter.take((policy, who), part, self.now()))
+            }
+        };
         if !decision.allowed {
             metrics::counter!("gateway_rate_limited_total", "service" => crate::NAME, "policy" => policy.name())
                 .increment(1);

@@ -18,6 +18,23 @@ pub(crate) struct Quota {
     pub(crate) burst: u32,
 }
 
+impl Quota {
+    /// What one of `gateways` lets through while none knows of the others.
+    pub(crate) fn part_of(self, gateways: u32) -> Self {
+        let part = |of: u32| (of / gateways.max(1)).max(1);
+        Self {
+            per_minute: part(self.per_minute),
+            burst: part(self.burst),
+        }
+    }
+
+    /// The microseconds that one call costs, and how many may be owed.
+    pub(crate) fn step_and_room(self) -> (i64, i64) {
+        let step = 60_000_000 / i64::from(self.per_minute.max(1));
+        (step, step * i64::from(self.burst.max(1)))
+    }
+}
+
 /// What was decided about one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decision {
@@ -45,8 +62,7 @@ impl<K: Copy + Eq + Hash> Limiter<K> {
 
     /// Takes one call of `key` at `now` (microseconds since the epoch), if `quota` has room for it.
     pub(crate) fn take(&self, key: K, quota: Quota, now: i64) -> Decision {
-        let step = 60_000_000 / i64::from(quota.per_minute.max(1));
-        let room = step * i64::from(quota.burst.max(1));
+        let (step, room) = quota.step_and_room();
         let index = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or_default();
         let Some(shard) = self.shards.get(index) else {
             return Decision {
@@ -106,7 +122,7 @@ fn make_room<K: Copy + Eq + Hash>(shard: &mut HashMap<K, i64>, now: i64) {
     }
 }
 
-fn micros(micros: i64) -> Duration {
+pub(crate) fn micros(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or_default())
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cache::RedisUrl;
 use pg::PgSettings;
 use runtime::{Neighbour, Secret, Settings};
 use types::{Currency, DecimalText, Money, Rounding};
@@ -24,6 +25,8 @@ pub struct Config {
     pub cursor_secret: Secret,
     /// A copy of user-service's published keys, for when it does not answer.
     pub jwks_file: Option<PathBuf>,
+    /// Where a copy of what user-service knows of sessions is; it is asked each time if nowhere.
+    pub redis: Option<RedisUrl>,
     /// Currency, tax, shipping.
     pub rates: Rates,
     /// How long an order may wait for its money.
@@ -73,6 +76,7 @@ impl Config {
             ),
             cursor_secret: settings.secret("CURSOR_SECRET", "souk-demo-cursor-0123456789abcdef"),
             jwks_file: settings.optional("JWKS_FILE").map(PathBuf::from),
+            redis: settings.optional_as("REDIS_URL", RedisUrl::parse),
             rates: Rates {
                 currency,
                 tax_basis_points: settings.number("TAX_BASIS_POINTS", 1_000, 0..=10_000),

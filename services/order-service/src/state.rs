@@ -8,7 +8,7 @@ use pg::fold::Fold;
 use pg::jobs::Queues;
 use runtime::{Breaker, Clock, Neighbour, ServiceIdentity, Shared, StartError, context};
 use saga::{Engine, EngineSettings, FaultHook, Saga};
-use souk_http::{CursorKey, SessionCheck, Verifier, keys_from, sessions_at};
+use souk_http::{CursorKey, SessionCheck, Verifier, keys_from, sessions_at, sessions_copied};
 use sqlx::{PgConnection, PgPool};
 
 use crate::config::{Config, Neighbours};
@@ -130,7 +130,7 @@ impl AppState {
             placing: Fold::new(placing, shared.tracker.clone()),
             checkout,
             cancellation: engine(cancellation, &db, shared, &settings),
-            sessions: sessions_at(user.clone()),
+            sessions: sessions_copied(config.redis.as_ref(), NAME, shared, sessions_at(user.clone())).await,
             queues,
             verifier: Verifier::new(keys_from(user, config.jwks_file), Arc::clone(&clock)),
             cursors: CursorKey::new(config.cursor_secret),

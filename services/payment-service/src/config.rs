@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cache::RedisUrl;
 use pg::PgSettings;
 use runtime::{Neighbour, Secret, Settings};
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub cursor_secret: Secret,
     /// A copy of user-service's published keys, for when it does not answer.
     pub jwks_file: Option<PathBuf>,
+    /// Where a copy of what user-service knows of sessions is; it is asked each time if nowhere.
+    pub redis: Option<RedisUrl>,
     /// The provider, and who we are to it.
     pub stripe: StripeSettings,
     /// What verify webhooks; several while they rotate.
@@ -57,6 +60,7 @@ impl Config {
             ),
             cursor_secret: settings.secret("CURSOR_SECRET", "souk-demo-cursor-0123456789abcdef"),
             jwks_file: settings.optional("JWKS_FILE").map(PathBuf::from),
+            redis: settings.optional_as("REDIS_URL", RedisUrl::parse),
             stripe: provider(settings),
             webhook_secrets: webhook_secrets(settings),
             stripe_account: settings.optional("STRIPE_ACCOUNT"),

@@ -31,7 +31,9 @@ use pg::jobs::Queues;
 use runtime::{
     App, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError, Worker, require_service,
 };
-use souk_http::{CursorKey, SessionCheck, Verifier, keys_from, request_layer, sessions_at, with_fallbacks};
+use souk_http::{
+    CursorKey, SessionCheck, Verifier, keys_from, request_layer, sessions_at, sessions_copied, with_fallbacks,
+};
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
@@ -164,7 +166,7 @@ impl AppState {
             call_lease,
             stripe,
             verifier: Verifier::new(keys_from(user.clone(), config.jwks_file), Arc::clone(&clock)),
-            sessions: sessions_at(user),
+            sessions: sessions_copied(config.redis.as_ref(), NAME, shared, sessions_at(user)).await,
             clock,
         })
     }

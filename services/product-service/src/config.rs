@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cache::RedisUrl;
 use pg::PgSettings;
 use runtime::{Neighbour, Secret, Settings};
 use types::Currency;
@@ -25,6 +26,8 @@ pub struct Config {
     pub cursor_secret: Secret,
     /// A copy of user-service's published keys, for when it does not answer.
     pub jwks_file: Option<PathBuf>,
+    /// Where processes share what they cached; each keeps its own if nowhere.
+    pub redis: Option<RedisUrl>,
     /// What prices are in.
     pub currency: Currency,
     /// How few are few: when what can be bought of a product falls to this, `stock.low.v1` tells.
@@ -57,6 +60,7 @@ impl Config {
             ),
             cursor_secret: settings.secret("CURSOR_SECRET", "souk-demo-cursor-0123456789abcdef"),
             jwks_file: settings.optional("JWKS_FILE").map(PathBuf::from),
+            redis: settings.optional_as("REDIS_URL", RedisUrl::parse),
             currency,
             low_stock: settings.number("LOW_STOCK_THRESHOLD", 5, 0..=1_000_000),
             image_dir: PathBuf::from(settings.text("IMAGE_DIR", ".souk/images")),

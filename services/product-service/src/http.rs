@@ -15,6 +15,6 @@ mod routes;
 mod update_category;
 mod update_product;
 mod upload_image;
-mod view;
+pub(crate) mod view;
 
 pub(crate) use routes::routes;

@@ -16,21 +16,23 @@ pub mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::FromRef;
-use axum::middleware;
-use cache::{Cache, Tag};
+use axum::extract::{FromRef, Request};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use cache::{Cache, Caches, Tag};
 use runtime::{
     App, Clock, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError, Worker, require_service,
 };
 use souk_http::{CursorKey, Verifier, keys_from, request_layer, with_fallbacks};
 use sqlx::PgPool;
 use types::{Currency, ProductId};
+use wire::products::{Category, ProductList};
 use wire::rpc::inventory::inventory_server::InventoryServer;
 
 pub use config::{Config, Neighbours};
 
-use crate::domain::{Category, Product};
 use crate::error::ProductError;
+use crate::http::view::Shown;
 use crate::images::Images;
 use crate::ops::hold::Holds;
 use crate::ops::hold::Shelves;
@@ -54,6 +56,8 @@ const HISTORY: &str = "_sqlx_migrations";
 const CACHE_LIFE: Duration = Duration::from_secs(1);
 /// Products that are cached at most.
 const CACHED_PRODUCTS: u64 = 10_000;
+/// Pages of lists that are cached at most, of up to a hundred products each.
+const CACHED_LISTS: u64 = 500;
 /// How long user-service may take to answer.
 const USER_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -70,22 +74,29 @@ pub struct AppState {
     /// What products cost now.
     pub(crate) quotes: Quotes,
     pub(crate) low_stock: i64,
-    details: Cache<ProductId, Arc<Product>>,
-    categories: Cache<(), Arc<Vec<Category>>>,
+    caches: Caches,
+    /// Products by id; `None` is one that is not there.
+    details: Cache<ProductId, Option<Shown>>,
+    /// Pages of lists, by what was asked for.
+    lists: Cache<String, ProductList>,
+    categories: Cache<&'static str, Vec<Category>>,
 }
 
 impl AppState {
-    /// Forgets what was cached of a product. After the commit of its change.
+    /// Forgets what was cached of a product, and the lists. After the commit of its change.
     pub(crate) fn product_changed(&self, id: i64) {
-        self.details.purge(product_tag(id));
+        self.caches.purge(product_tag(id));
+        self.caches.purge(lists_tag());
     }
 
-    /// Forgets the cached tree. After the commit of its change.
+    /// Forgets the cached tree, and the lists: a category's holds what is below it. After the commit of its change.
     pub(crate) fn categories_changed(&self) {
-        self.categories.purge(Tag::of("categories", ()));
+        self.caches.purge(categories_tag());
+        self.caches.purge(lists_tag());
     }
 
-    /// Counts what was done to stock, and forgets what was cached of it.
+    /// Counts what was done to stock, and forgets what was cached of the products. Lists stay until their time is
+    /// over: else none would be cached in the hour in which the shop sells most.
     pub(crate) fn stock_changed<T>(
         &self,
         operation: &'static str,
@@ -99,7 +110,9 @@ impl AppState {
         metrics::counter!("stock_operations_total", "service" => NAME, "operation" => operation, "outcome" => outcome)
             .increment(1);
         let done = done?;
-        done.changed.iter().for_each(|id| self.product_changed(*id));
+        done.changed
+            .iter()
+            .for_each(|id| self.caches.purge(product_tag(*id)));
         Ok(done.answer)
     }
 }
@@ -107,6 +120,26 @@ impl AppState {
 /// What drops a cached product.
 pub(crate) fn product_tag(id: i64) -> Tag {
     Tag::of("product", id)
+}
+
+/// What drops every cached list.
+pub(crate) fn lists_tag() -> Tag {
+    Tag::of("lists", "all")
+}
+
+/// What drops the cached tree of categories.
+pub(crate) fn categories_tag() -> Tag {
+    Tag::of("categories", "all")
+}
+
+/// Answers a write when other processes were told what it changed, so that whoever reads next does so too.
+async fn settle(caches: Caches, request: Request, next: Next) -> Response {
+    let reads = request.method().is_safe();
+    let response = next.run(request).await;
+    if !reads {
+        caches.settled().await;
+    }
+    response
 }
 
 impl FromRef<AppState> for Verifier {
@@ -153,6 +186,10 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
         clock: Arc::clone(&clock),
         low: config.low_stock,
     };
+    let mut caches = Caches::new(NAME, CACHE_LIFE, Arc::clone(&clock));
+    if let Some(redis) = &config.redis {
+        caches = caches.shared(redis, &shared.tracker, &shared.stop).await;
+    }
     let app = AppState {
         db: db.clone(),
         clock: Arc::clone(&clock),
@@ -163,12 +200,18 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
         holds: Holds::new(shelves, shared.tracker.clone()),
         quotes: Quotes::new(Quoting { db: db.clone() }, shared.tracker.clone()),
         low_stock: config.low_stock,
-        details: Cache::new(CACHED_PRODUCTS, CACHE_LIFE, Arc::clone(&clock)).counted(NAME, "products"),
-        categories: Cache::new(1, CACHE_LIFE, clock).counted(NAME, "categories"),
+        details: caches.cache("products", CACHED_PRODUCTS),
+        lists: caches.cache("lists", CACHED_LISTS),
+        categories: caches.cache("categories", 1),
+        caches: caches.clone(),
     };
 
     let (router, _) = http::routes().split_for_parts();
-    let public = request_layer(with_fallbacks(router.with_state(app.clone())), NAME);
+    let router = router.with_state(app.clone());
+    let router = router.layer(middleware::from_fn(move |request, next| {
+        settle(caches.clone(), request, next)
+    }));
+    let public = request_layer(with_fallbacks(router), NAME);
     let inventory = InventoryServer::new(rpc::Stock(app.clone()));
     let internal = tonic::service::Routes::new(inventory)
         .into_axum_router()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cache::RedisUrl;
 use pg::PgSettings;
 use runtime::{Secret, Settings};
 
@@ -20,6 +21,8 @@ pub struct Config {
     pub migrate_on_start: bool,
     /// What sign internal calls; the first signs, all verify.
     pub identity_secrets: Vec<Secret>,
+    /// Where other services find that a session has ended; they ask here if nowhere.
+    pub redis: Option<RedisUrl>,
     /// What seal signing keys and derive refresh tokens; the first is used, the others still open.
     pub key_secrets: Vec<Secret>,
     /// How long tokens and sessions live.
@@ -50,6 +53,7 @@ impl Config {
                 "SERVICE_IDENTITY_SECRETS",
                 "souk-demo-service-identity-0123456789",
             ),
+            redis: settings.optional_as("REDIS_URL", RedisUrl::parse),
             key_secrets: settings.secrets("KEY_ENCRYPTION_SECRET", "souk-demo-key-encryption-0123456789"),
             lifetimes: Lifetimes {
                 access: span(settings.seconds("ACCESS_TOKEN_SECONDS", 900, 60..=900)),

@@ -20,7 +20,7 @@ mod store;
 use std::sync::Arc;
 
 use runtime::{App, Clock, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError, Worker};
-use souk_http::{Verifier, request_layer};
+use souk_http::{SessionCopy, Verifier, request_layer};
 use sqlx::PgPool;
 
 pub use config::Config;
@@ -84,7 +84,12 @@ pub async fn build(config: Config, shared: Shared) -> Result<App, StartError> {
         refuse_demo_accounts(&db, config.production).await?;
         keyring.signer().await?;
     }
+    let copy = match &config.redis {
+        Some(url) => Some(SessionCopy::open(url, NAME, &shared).await),
+        None => None,
+    };
     let app = AppState {
+        copy,
         hasher: Hasher::start(config.hashing).await?,
         keyring: keyring.clone(),
         refresh_key: RefreshKey::new(&config.key_secrets),

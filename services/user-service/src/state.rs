@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use runtime::Clock;
-use souk_http::{FetchKeys, KeysError, SessionCheck, Verifier};
+use souk_http::{FetchKeys, KeysError, SessionCheck, SessionCopy, Verifier};
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::domain::{Lifetimes, PasswordRules};
 use crate::hasher::Hasher;
@@ -36,6 +37,17 @@ pub struct AppState {
     pub verifier: Verifier,
     /// Says whether a session stands.
     pub sessions: SessionCheck,
+    /// What other services look at before they ask.
+    pub copy: Option<SessionCopy>,
+}
+
+impl AppState {
+    /// Tells the other services that `sessions` have ended. After the commit that ended them.
+    pub async fn tell_ended(&self, sessions: &[Uuid]) {
+        let Some(copy) = &self.copy else { return };
+        let sessions: Vec<String> = sessions.iter().map(Uuid::to_string).collect();
+        copy.ended(&sessions, self.lifetimes.access.unsigned_abs()).await;
+    }
 }
 
 impl FromRef<AppState> for Verifier {

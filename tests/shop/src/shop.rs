@@ -55,6 +55,10 @@ impl Shop {
     /// It does not start.
     pub async fn start_with(form: Form, more: &[(&str, &str)]) -> Self {
         let databases = Databases::create().await;
+        let redis = cache::testing::database().await;
+        let mut more = more.to_vec();
+        more.extend(redis.as_deref().map(|url| ("REDIS_URL", url)));
+        let more = more.as_slice();
         let (gateway, stripe, running) = match form {
             Form::OneProcess => {
                 let one = OneProcess::start(&databases, more).await;

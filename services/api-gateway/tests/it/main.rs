@@ -18,6 +18,7 @@ mod pages;
 mod rates;
 mod routing;
 mod settings;
+mod shared_rates;
 mod smuggling;
 mod tokens;
 mod webhook;

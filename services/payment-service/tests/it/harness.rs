@@ -114,6 +114,7 @@ impl Payments {
             identity_secrets: secrets.clone(),
             cursor_secret: Secret::new("cursors"),
             jwks_file: None,
+            redis: None,
             stripe: StripeSettings {
                 api: format!("http://127.0.0.1:{port}").parse().unwrap(),
                 key: Secret::new(KEY),

@@ -65,6 +65,7 @@ pub(super) async fn create_product(
     let shown = view::product(&product, &app.images);
     let answer = once.finish(&mut tx, StatusCode::CREATED, headers, &shown).await?;
     tx.commit().await.map_err(fault("commit a product"))?;
+    app.product_changed(id.get());
     Ok(answer)
 }
 

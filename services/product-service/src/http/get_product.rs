@@ -1,6 +1,6 @@
 //! `GET /products/{id}`.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -9,11 +9,14 @@ use http::HeaderMap;
 use souk_http::{PathId, Problem, ProblemBody, fresh_or};
 use types::ProductId;
 
-use super::view;
-use crate::domain::{Product, ProductKey, Refusal};
+use super::view::{self, Shown};
+use crate::domain::{ProductKey, Refusal};
 use crate::error::ProductError;
 use crate::store::{fault, products};
 use crate::{AppState, product_tag};
+
+/// How long one that is not there is known not to be: made here, it is there at once.
+const ABSENT: Duration = Duration::from_millis(250);
 
 /// A product on sale, by id or by slug.
 ///
@@ -29,35 +32,31 @@ pub(super) async fn get_product(
     PathId(key): PathId<ProductKey>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let product = match key {
+    let shown = match key {
         ProductKey::Id(id) => cached(&app, id).await?,
-        ProductKey::Slug(_) => Arc::new(read(&app, &key).await?),
+        ProductKey::Slug(_) => read(&app, &key).await?,
     };
-    fresh_or(
-        &headers,
-        Some(product.etag()),
-        view::CACHE_CONTROL,
-        &view::product(&product, &app.images),
-    )
+    fresh_or(&headers, Some(shown.etag), view::CACHE_CONTROL, &shown.product)
 }
 
-async fn cached(app: &AppState, id: ProductId) -> Result<Arc<Product>, ProductError> {
+async fn cached(app: &AppState, id: ProductId) -> Result<Shown, ProductError> {
     let load = || async move {
-        let product = read(app, &ProductKey::Id(id)).await?;
-        Ok(Loaded {
-            value: Arc::new(product),
-            tags: vec![product_tag(id.get())],
-        })
+        match read(app, &ProductKey::Id(id)).await {
+            Ok(shown) => Ok(Loaded::new(Some(shown))),
+            Err(ProductError::Refused(Refusal::NoProduct)) => Ok(Loaded::briefly(None, ABSENT)),
+            Err(error) => Err(error),
+        }
     };
-    app.details
-        .get_or_load(id, load)
+    let found = app
+        .details
+        .get_or_load(id, &[product_tag(id.get())], load)
         .await
-        .map_err(ProductError::Shared)
+        .map_err(ProductError::Shared)?;
+    Option::clone(&found).ok_or_else(|| Refusal::NoProduct.into())
 }
 
-async fn read(app: &AppState, key: &ProductKey) -> Result<Product, ProductError> {
+async fn read(app: &AppState, key: &ProductKey) -> Result<Shown, ProductError> {
     let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
-    products::find(&mut conn, key)
-        .await?
-        .ok_or_else(|| Refusal::NoProduct.into())
+    let found = products::find(&mut conn, key).await?.ok_or(Refusal::NoProduct)?;
+    Ok(Shown::of(&found, &app.images))
 }

@@ -2,15 +2,15 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use cache::{Loaded, Tag};
+use cache::Loaded;
 use http::HeaderMap;
 use souk_http::{Problem, fresh_or};
 use wire::products::Category;
 
 use super::view;
-use crate::AppState;
 use crate::error::ProductError;
 use crate::store::{categories, fault};
+use crate::{AppState, categories_tag};
 
 /// All categories by name, as a flat array; `parentId` makes a tree of them.
 #[utoipa::path(get, path = "/categories", tag = "categories",
@@ -25,16 +25,12 @@ pub(super) async fn list_categories(
     let load = || async move {
         let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
         let all = categories::all(&mut conn).await?;
-        Ok::<_, ProductError>(Loaded {
-            value: all.into(),
-            tags: vec![Tag::of("categories", ())],
-        })
+        Ok::<_, ProductError>(Loaded::new(all.iter().map(view::category).collect()))
     };
     let all = app
         .categories
-        .get_or_load((), load)
+        .get_or_load("all", &[categories_tag()], load)
         .await
         .map_err(ProductError::Shared)?;
-    let shown: Vec<Category> = all.iter().map(view::category).collect();
-    fresh_or(&headers, None, view::CACHE_CONTROL, &shown)
+    fresh_or(&headers, None, view::CACHE_CONTROL, &*all)
 }

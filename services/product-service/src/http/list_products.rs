@@ -2,8 +2,10 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
+use cache::Loaded;
 use http::HeaderMap;
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use souk_http::{Checks, Links, Problem, ProblemBody, Query, fresh_or};
 use types::{BadPage, Currency, DecimalText, Money, Page};
 use utoipa::IntoParams;
@@ -12,9 +14,10 @@ use wire::list::Pagination;
 use wire::products::ProductList;
 
 use super::view;
-use crate::AppState;
 use crate::domain::{CategoryKey, Filter, Position, ProductKey, Search, Sort};
+use crate::error::ProductError;
 use crate::store::{fault, list};
+use crate::{AppState, lists_tag};
 
 /// The query string as it was sent; what the words mean is checked together.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -80,35 +83,48 @@ pub(super) async fn list_products(
         .as_deref()
         .map(|cursor| app.cursors.decode(&name, cursor))
         .transpose()?;
+    // The cursor as it was sent: two that mean the same place are two pages, which costs a load.
+    let asked_for = format!("{name} {page:?} {:?} {:?}", query.cursor, sent(&query.count));
+    let load = || read(&app, &filter, page, after.as_ref(), sent(&query.count).is_some());
+    let list = app
+        .lists
+        .get_or_load(hex::encode(Sha256::digest(asked_for)), &[lists_tag()], load)
+        .await
+        .map_err(ProductError::Shared)?;
+    let links = Links::of(asked.as_deref(), &list.pagination);
+    let response = fresh_or(&headers, None, view::CACHE_CONTROL, &*list)?;
+    Ok((links, response))
+}
+
+/// A page of the list, from the database.
+async fn read(
+    app: &AppState,
+    filter: &Filter,
+    page: Page,
+    after: Option<&Position>,
+    count_all: bool,
+) -> Result<Loaded<ProductList>, ProductError> {
     let limit = page.limit();
     let offset = if after.is_some() { 0 } else { page.offset() };
-
     let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
     // One more than is shown tells whether the list goes on.
-    let mut rows = list::list(&mut conn, &filter, after.as_ref(), i64::from(limit) + 1, offset).await?;
+    let mut rows = list::list(&mut conn, filter, after, i64::from(limit) + 1, offset).await?;
     let goes_on = rows.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = rows
         .last()
         .filter(|_| goes_on)
-        .map(|(_, position)| app.cursors.encode(&name, position));
+        .map(|(_, position)| app.cursors.encode(&filter.list_name(), position));
     let pagination = match after {
         Some(_) => Pagination::by_cursor(limit, next),
-        None => Pagination::numbered(
-            page,
-            list::count(&mut conn, &filter, sent(&query.count).is_some()).await?,
-            next,
-        ),
+        None => Pagination::numbered(page, list::count(&mut conn, filter, count_all).await?, next),
     };
     drop(conn);
     let products = rows
         .iter()
         .map(|(product, _)| view::product(product, &app.images))
         .collect();
-    let links = Links::of(asked.as_deref(), &pagination);
-    let list = ProductList { products, pagination };
-    let response = fresh_or(&headers, None, view::CACHE_CONTROL, &list)?;
-    Ok((links, response))
+    Ok(Loaded::new(ProductList { products, pagination }))
 }
 
 /// Every word of the query that means nothing is refused, all at once; a page that is too deep, by itself.

@@ -1,5 +1,6 @@
 //! Products and categories as clients see them.
 
+use serde::{Deserialize, Serialize};
 use types::rfc3339;
 use wire::products as wire_products;
 
@@ -8,6 +9,22 @@ use crate::images::Images;
 
 /// How long a browser or a gateway may show a list or a product without asking again (STK-13).
 pub(crate) const CACHE_CONTROL: &str = "public, max-age=1, must-revalidate";
+
+/// A product as it is cached.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Shown {
+    pub(crate) etag: String,
+    pub(crate) product: wire_products::Product,
+}
+
+impl Shown {
+    pub(crate) fn of(found: &Product, images: &Images) -> Self {
+        Self {
+            etag: found.etag(),
+            product: product(found, images),
+        }
+    }
+}
 
 /// A product, on the wire.
 pub(crate) fn product(product: &Product, images: &Images) -> wire_products::Product {

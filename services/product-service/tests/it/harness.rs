@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use cache::RedisUrl;
 use http_body_util::BodyExt as _;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use pg::testing::TestDb;
@@ -39,6 +40,7 @@ pub struct Shop {
     pub inventory: InventoryClient<RpcNeighbour>,
     signing: EncodingKey,
     dir: PathBuf,
+    config: Config,
 }
 
 /// An answer, read.
@@ -104,6 +106,10 @@ impl Shop {
     }
 
     pub async fn open_in(currency: Currency) -> Self {
+        Self::open_with(currency, cache::testing::database().await).await
+    }
+
+    pub async fn open_with(currency: Currency, redis: Option<String>) -> Self {
         let db = TestDb::create("product", async |pool| {
             product_service::migrate(pool).await.unwrap()
         })
@@ -133,6 +139,7 @@ impl Shop {
             identity_secrets: vec![Secret::new(SECRET)],
             cursor_secret: Secret::new("test-cursor"),
             jwks_file: Some(jwks),
+            redis: redis.map(|url| RedisUrl::parse(&url).unwrap()),
             currency,
             low_stock: 5,
             image_dir: dir.join("images"),
@@ -143,7 +150,9 @@ impl Shop {
             user: Neighbour::local().0,
         };
         let shared = Shared::new(Arc::<TestClock>::clone(&clock) as _);
-        let app = product_service::build(config, neighbours, shared).await.unwrap();
+        let app = product_service::build(config.clone(), neighbours, shared)
+            .await
+            .unwrap();
         let inventory = InventoryClient::new(rpc(&app, &clock, SECRET));
         Self {
             db,
@@ -152,7 +161,19 @@ impl Shop {
             app,
             signing: EncodingKey::from_ed_der(pkcs8.as_ref()),
             dir,
+            config,
         }
+    }
+
+    /// Another process of the service, on the same database and the same Redis.
+    pub async fn another_process(&self) -> App {
+        let neighbours = Neighbours {
+            user: Neighbour::local().0,
+        };
+        let shared = Shared::new(Arc::<TestClock>::clone(&self.clock) as _);
+        product_service::build(self.config.clone(), neighbours, shared)
+            .await
+            .unwrap()
     }
 
     /// The stock as a caller with another secret sees it.
@@ -216,7 +237,11 @@ impl Shop {
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.app.public.clone().oneshot(request).await.unwrap();
+        Self::send_to(&self.app, request).await
+    }
+
+    pub async fn send_to(app: &App, request: Request<Body>) -> Answer {
+        let response = app.public.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes().to_vec();
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);

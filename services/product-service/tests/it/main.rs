@@ -18,3 +18,4 @@ mod model;
 mod pins;
 mod reservations;
 mod statements;
+mod shared_cache;

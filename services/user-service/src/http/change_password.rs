@@ -56,8 +56,10 @@ pub async fn change_password(
         return Err(Refusal::InvalidCredentials.into()); // another change was faster
     }
     let keep = caller.session.parse().ok();
-    sessions::revoke_all(&mut tx, caller.id, keep, RevokedWhy::Password, app.clock.now()).await?;
+    let now = app.clock.now();
+    let ended = sessions::revoke_all(&mut tx, caller.id, keep, RevokedWhy::Password, now).await?;
     tx.commit().await.map_err(UserError::store("commit"))?;
+    app.tell_ended(&ended).await;
     tracing::info!(user.id = %caller.id, "the password was changed");
     let message = "The password was changed; all other sessions were ended.".to_owned();
     Ok(Json(Message { message }))

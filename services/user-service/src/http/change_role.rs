@@ -42,14 +42,16 @@ pub async fn change_role(
         .map_err(|why| Problem::invalid_at("/role", why))?;
     let mut tx = pg::begin(&app.db).await.map_err(UserError::store("begin"))?;
     let mut account = users::lock(&mut tx, id).await?;
+    let mut ended = Vec::new();
     if_match.check(&etag_of_version(account.version))?;
     if account.role != role {
         let (now, was) = (app.clock.now(), account.role.name());
         account = users::save_role(&mut tx, id, role, now).await?;
-        sessions::revoke_all(&mut tx, id, None, RevokedWhy::Role, now).await?;
+        ended = sessions::revoke_all(&mut tx, id, None, RevokedWhy::Role, now).await?;
         tracing::info!(user.id = %id, admin.id = %caller.id, was, now = role.name(), "a role was changed");
     }
     tx.commit().await.map_err(UserError::store("commit"))?;
+    app.tell_ended(&ended).await;
     let tag = etag_of_version(account.version);
     Ok(([(ETAG, tag)], Json(User::from(account))))
 }

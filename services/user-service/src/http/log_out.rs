@@ -24,10 +24,14 @@ pub async fn log_out(
 ) -> Result<Json<Message>, Problem> {
     let token = RefreshToken::presented(&body.refresh_token);
     let mut tx = pg::begin(&app.db).await.map_err(UserError::store("begin"))?;
-    if let Some(found) = sessions::lock_by_token(&mut tx, &token).await? {
+    let found = sessions::lock_by_token(&mut tx, &token).await?;
+    if let Some(found) = &found {
         sessions::revoke(&mut tx, found.session, RevokedWhy::Logout, app.clock.now()).await?;
     }
     tx.commit().await.map_err(UserError::store("commit"))?;
+    if let Some(found) = found {
+        app.tell_ended(&[found.session]).await;
+    }
     let message = "Signed out.".to_owned();
     Ok(Json(Message { message }))
 }

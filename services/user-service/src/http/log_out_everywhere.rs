@@ -25,7 +25,9 @@ pub async fn log_out_everywhere(
         .map_err(UserError::store("reach the database"))?;
     let now = app.clock.now();
     let ended = sessions::revoke_all(&mut conn, caller.id, None, RevokedWhy::LogoutAll, now).await?;
-    let message = match ended {
+    drop(conn);
+    app.tell_ended(&ended).await;
+    let message = match ended.len() {
         1 => "Signed out of 1 session.".to_owned(),
         many => format!("Signed out of {many} sessions."),
     };

@@ -45,6 +45,7 @@ pub async fn refresh_tokens(
         Use::Reuse => {
             sessions::revoke(&mut tx, found.session, RevokedWhy::Reuse, now).await?;
             tx.commit().await.map_err(UserError::store("commit"))?;
+            app.tell_ended(&[found.session]).await;
             metrics::counter!("refresh_token_reuse_total", "service" => crate::NAME).increment(1);
             tracing::warn!(user.id = %found.user, session.id = %found.session,
                 "a used refresh token came back; its session was ended");

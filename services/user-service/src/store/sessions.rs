@@ -180,7 +180,7 @@ pub async fn revoke(
     Ok(())
 }
 
-/// Ends all sessions of `user` that stand, but for `keep`; how many.
+/// Ends all sessions of `user` that stand, but for `keep`; which.
 #[tracing::instrument(name = "db.sessions.revoke_all", skip_all, fields(user.id = %user))]
 pub async fn revoke_all(
     conn: &mut PgConnection,
@@ -188,21 +188,21 @@ pub async fn revoke_all(
     keep: Option<Uuid>,
     why: RevokedWhy,
     now: OffsetDateTime,
-) -> Result<u64, UserError> {
-    let ended = sqlx::query!(
+) -> Result<Vec<Uuid>, UserError> {
+    sqlx::query_scalar!(
         r#"
         update sessions set revoked_at = $3, revoked_why = $4
          where user_id = $1 and revoked_at is null and id is distinct from $2
+        returning id
         "#,
         user.get(),
         keep,
         now,
         why.name()
     )
-    .execute(conn)
+    .fetch_all(conn)
     .await
-    .map_err(UserError::store("end all sessions of a user"))?;
-    Ok(ended.rows_affected())
+    .map_err(UserError::store("end all sessions of a user"))
 }
 
 /// Whether the session stands.

@@ -109,6 +109,9 @@ impl Users {
     /// A service on a database that is there already.
     pub async fn on(db: TestDb, clock: Arc<TestClock>, more: &[(&str, &str)]) -> Result<Self, StartError> {
         let mut settings = settings(&db, more);
+        if let Some(redis) = cache::testing::database().await {
+            settings.default_to("REDIS_URL", redis);
+        }
         let config = Config::read(&mut settings);
         settings.finish()?;
         let shared = Shared::new(Arc::<TestClock>::clone(&clock));

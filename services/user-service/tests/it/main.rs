@@ -16,4 +16,5 @@ mod profile;
 mod refresh;
 mod register;
 mod roles;
+mod session_copy;
 mod tokens;

@@ -5,12 +5,12 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 use crate::{none, sources};
 
 /// What each shared crate may use of ours. `types` is below everything; `runtime` knows services but no shop;
-/// `http` and `bus` speak `wire` under a runtime's context; `bus` reads the outbox that `pg` keeps.
+/// `http` and `bus` speak `wire` under a runtime's context, and `http` keeps a copy of sessions where `cache` keeps values; `bus` reads the outbox that `pg` keeps.
 /// `stripe-sandbox` plays somebody else's service and shares nothing with ours but the way to run one.
 const CRATES: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("wire", &["types"]),
-    ("souk-http", &["types", "wire", "runtime"]),
+    ("souk-http", &["types", "wire", "runtime", "cache"]),
     ("pg", &["types"]),
     ("saga", &["types", "pg"]),
     ("cache", &["types"]),

@@ -30,6 +30,7 @@ pub(super) fn config(url: &str, mails: &Path, identity_secrets: Vec<Secret>) -> 
         identity_secrets,
         cursor_secret: Secret::new("cursors"),
         jwks_file: None,
+        redis: None,
         rates: Rates {
             currency: Currency::USD,
             tax_basis_points: 1_000,

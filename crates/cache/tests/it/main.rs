@@ -1,0 +1,19 @@
+//! The caches and the connection on a real redis-server, which is killed when a test says so.
+
+mod link;
+mod tier;
+
+use std::time::Duration;
+
+/// Waits until `look` finds something.
+async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let found = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    found.await.unwrap_or_else(|_| panic!("not within 20 s: {what}"))
+}

@@ -1,0 +1,108 @@
+//! A fast copy, in Redis, of what user-service knows of sessions. user-service's table is the truth: what the copy does not
+//! know is asked there. That a session has ended is told to the copy by user-service; that one stands is believed for
+//! so short a time that a telling which was lost does no harm (AUT-8).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache::{Redis, RedisUrl, redis};
+use runtime::Shared;
+use tokio::time::Instant;
+
+use crate::caller::SessionCheck;
+
+/// How long an answer of user-service is believed, counted from the question.
+const BELIEVED: Duration = Duration::from_secs(4);
+
+/// The copy. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SessionCopy(Redis);
+
+impl SessionCopy {
+    /// The copy in the Redis at `url`, for `service`.
+    pub async fn open(url: &RedisUrl, service: &'static str, shared: &Shared) -> Self {
+        Self(Redis::open(url, service, &shared.tracker, &shared.stop).await)
+    }
+
+    /// Looks into the copy, and asks `truth` what it does not know.
+    #[must_use]
+    pub fn before(self, truth: SessionCheck) -> SessionCheck {
+        Arc::new(move |session| {
+            let (copy, truth) = (self.clone(), Arc::clone(&truth));
+            Box::pin(async move {
+                if let Some(stands) = copy.find(&session).await {
+                    return Ok(stands);
+                }
+                let asked = Instant::now();
+                let stands = truth(session.clone()).await?;
+                copy.believe(&session, stands, BELIEVED.saturating_sub(asked.elapsed()))
+                    .await;
+                Ok(stands)
+            })
+        })
+    }
+
+    /// Tells the copy that `sessions` have ended: after the commit that ended them, and for as long as an access token
+    /// of theirs may live. Where this fails, the copy learns it within the four seconds that an answer is believed.
+    pub async fn ended(&self, sessions: &[String], for_as_long: Duration) {
+        if sessions.is_empty() {
+            return;
+        }
+        let mut pipe = redis::pipe();
+        for session in sessions {
+            pipe.cmd("SET")
+                .arg(key(session))
+                .arg(0)
+                .arg("PX")
+                .arg(millis(for_as_long))
+                .ignore();
+        }
+        let run = async |mut connection| pipe.query_async::<()>(&mut connection).await;
+        drop(self.0.run(run).await);
+    }
+
+    async fn find(&self, session: &str) -> Option<bool> {
+        let mut get = redis::cmd("GET");
+        get.arg(key(session));
+        let run = async |mut connection| get.query_async::<Option<u8>>(&mut connection).await;
+        let found = self.0.run(run).await.ok().flatten()?;
+        Some(found == 1)
+    }
+
+    /// Never over what is there: that a session has ended may have been told since it was asked for.
+    async fn believe(&self, session: &str, stands: bool, time: Duration) {
+        let time = millis(time);
+        if time == 0 {
+            return;
+        }
+        let mut set = redis::cmd("SET");
+        set.arg(key(session))
+            .arg(u8::from(stands))
+            .arg("NX")
+            .arg("PX")
+            .arg(time);
+        let run = async |mut connection| set.query_async::<()>(&mut connection).await;
+        drop(self.0.run(run).await);
+    }
+}
+
+/// `ask`, with the copy before it where there is a Redis.
+pub async fn sessions_copied(
+    redis: Option<&RedisUrl>,
+    service: &'static str,
+    shared: &Shared,
+    ask: SessionCheck,
+) -> SessionCheck {
+    match redis {
+        Some(url) => SessionCopy::open(url, service, shared).await.before(ask),
+        None => ask,
+    }
+}
+
+fn key(session: &str) -> String {
+    format!("souk:session:{session}")
+}
+
+fn millis(of: Duration) -> u64 {
+    u64::try_from(of.as_millis()).unwrap_or(u64::MAX)
+}
