@@ -44,10 +44,12 @@ pub struct BadRedisUrl;
 #[error("Redis does not answer")]
 pub struct NoRedis;
 
+type OnMessage = Box<dyn Fn(&[u8]) + Send + Sync>;
+
 /// What is done with each message of a channel.
 pub(crate) struct Hears {
     pub(crate) channel: String,
-    pub(crate) message: Box<dyn Fn(&[u8]) + Send + Sync>,
+    pub(crate) message: OnMessage,
 }
 
 /// A connection to Redis that mends itself. Cheap to clone; all clones share it.

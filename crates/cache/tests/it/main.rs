@@ -1,4 +1,9 @@
 //! The caches and the connection on a real redis-server, which is killed when a test says so.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, also in what its tests share"
+)]
 
 mod link;
 mod tier;

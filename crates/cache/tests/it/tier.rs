@@ -222,14 +222,14 @@ async fn killing_redis_under_load_changes_no_answer() {
     let mut server = RedisServer::start();
     let (one, other) = pair(&server).await;
     let (one, other, truth) = (Arc::new(one), Arc::new(other), Arc::new(Truth::new(1)));
-    let stop = CancellationToken::new();
+    let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
     let readers = (0..8).map(|n: u64| {
         let (process, truth, stop) = (
-            Arc::clone(if n % 2 == 0 { &one } else { &other }),
+            Arc::clone(if n.is_multiple_of(2) { &one } else { &other }),
             Arc::clone(&truth),
             stop.clone(),
         );
-        tokio::spawn(async move {
+        tracker.spawn(async move {
             let mut reads = 0_u64;
             while !stop.is_cancelled() {
                 assert_eq!(process.get(reads % 50, &truth).await, 1);

@@ -64,7 +64,7 @@ async fn two_gateways_let_through_what_one_would() {
     let passed = AtomicUsize::new(0);
     let began = Instant::now();
     let callers = (0..40).map(|n: usize| {
-        let (gateway, passed) = (if n % 2 == 0 { &one } else { &other }, &passed);
+        let (gateway, passed) = (if n.is_multiple_of(2) { &one } else { &other }, &passed);
         async move {
             for _ in 0..60 {
                 let answer = send(gateway, "203.0.113.9", "GET", "/api/products").await;
@@ -128,7 +128,7 @@ async fn killing_redis_under_load_fails_no_request() {
     let (calls, slowest) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let callers = (0..8).map(|n: usize| {
-        let (gateway, calls, slowest) = (if n % 2 == 0 { &one } else { &other }, &calls, &slowest);
+        let (gateway, calls, slowest) = (if n.is_multiple_of(2) { &one } else { &other }, &calls, &slowest);
         let done = Arc::clone(&done);
         async move {
             while !done.load(Ordering::SeqCst) {
