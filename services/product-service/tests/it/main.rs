@@ -17,5 +17,5 @@ mod harness;
 mod model;
 mod pins;
 mod reservations;
-mod statements;
 mod shared_cache;
+mod statements;
