@@ -36,6 +36,7 @@ step "stripe's client" scripts/sandbox-client.sh
 step "stripe's shapes" scripts/sandbox-shapes.sh
 step "another provider" scripts/provider.sh
 step "a real mail server" scripts/mail.sh
+step "a bucket for pictures" scripts/storage.sh
 step "load tests" scripts/k6-check.sh
 step "kubernetes" scripts/k8s-check.sh
 step "monitoring" scripts/monitoring-test.sh

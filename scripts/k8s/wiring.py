@@ -6,8 +6,6 @@ import sys
 
 from manifests import FOLDERS, K8S, OVERLAYS, ROOT, SERVICES, Shop, files_of, load, plain, ports_of, render, settings_of
 
-# Settings that the manifests give before the services read them: they do no harm, nothing unknown is refused.
-COMING = {"S3_ENDPOINT", "S3_BUCKET", "S3_REGION", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
 PART = re.compile(r"//(?:[^@/\s]*@)?([a-z][a-z0-9-]*):(\d+)")
 PROBES = {"startupProbe": "/startup", "readinessProbe": "/ready", "livenessProbe": "/live"}
 ours = lambda name: name in SERVICES or name == "stripe-sandbox"
@@ -28,7 +26,7 @@ def settings(shop):
         for setting in shop.environment(container):
             bare = setting.removesuffix("_FILE") if setting not in known else setting
             given.add(bare)
-            if bare not in known and bare not in COMING:
+            if bare not in known:
                 yield f"{name}: no setting is called {setting}"
         if name in SERVICES:
             needed = {"SERVICE_IDENTITY_SECRETS"} | {
@@ -220,8 +218,5 @@ if __name__ == "__main__":
     wrong = [f"folders: {s}" for s in folders()]
     for what, text in [("plain files", plain())] + [(f"overlays/{o}", render(o)) for o in OVERLAYS]:
         wrong += [f"{what}: {s}" for s in judge(load(text))]
-    late = COMING - set().union(*map(settings_of, SERVICES))
-    if late:
-        print(f"given, and read by no service yet: {', '.join(sorted(late))}")
     print("\n".join(wrong) or "every name, port, setting and connection fits")
     sys.exit(1 if wrong else 0)

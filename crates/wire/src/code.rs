@@ -133,10 +133,14 @@ codes! {
     PROVIDER_ERROR = "provider-error", 502, "The payment provider refused";
     /// A neighbour or the database does not answer.
     UNAVAILABLE = "service-unavailable", 503, "Not available at the moment";
-    /// Too many sign-ins at once.
+    /// The storage of images does not answer.
+    STORAGE_UNAVAILABLE = "storage-unavailable", 503, "Images cannot be reached at the moment";
+    /// Too many sign-ins or uploads at once.
     BUSY = "busy", 503, "Too busy at the moment";
     /// A neighbour did not answer in time.
     TIMEOUT = "upstream-timeout", 504, "It took too long";
+    /// The storage of images is full.
+    STORAGE_FULL = "storage-full", 507, "There is no room for more images";
 }
 
 /// The code with that word.

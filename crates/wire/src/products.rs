@@ -34,6 +34,9 @@ pub struct Product {
     pub images: Vec<String>,
     /// The first picture.
     pub image_url: Option<String>,
+    /// The files of those of its pictures that were uploaded here, in the same order.
+    #[serde(default)]
+    pub pictures: Vec<Picture>,
     /// Words to find it by.
     pub tags: Vec<String>,
     /// What its seller calls it: unique, without regard to case.
@@ -176,10 +179,36 @@ pub struct Stock {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UploadedImage {
-    /// Where it is shown.
+    /// Where it is shown: the JPEG in its largest size.
     pub image_url: String,
-    /// The file's name: a hash of what it holds.
+    /// That file's name: a hash of what the picture holds, and a size.
     pub image: String,
+    /// All its files.
+    pub picture: Picture,
+    /// Width of the largest size, in pixels.
+    pub width: u32,
+    /// Height of the largest size, in pixels.
+    pub height: u32,
+}
+
+/// The files of an uploaded picture. It keeps its proportions, and is never larger than what was uploaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Picture {
+    /// At most 240 pixels wide and high.
+    pub thumb: PictureFiles,
+    /// At most 800 pixels wide and high.
+    pub card: PictureFiles,
+    /// At most 2,048 pixels wide and high.
+    pub full: PictureFiles,
+}
+
+/// Addresses of one size of a picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PictureFiles {
+    /// The smaller file.
+    pub webp: String,
+    /// For what cannot show WebP; transparent parts are white.
+    pub jpeg: String,
 }
 
 /// A category.

@@ -32,10 +32,43 @@ pub struct Config {
     pub currency: Currency,
     /// How few are few: when what can be bought of a product falls to this, `stock.low.v1` tells.
     pub low_stock: i64,
-    /// Where uploaded images are kept.
-    pub image_dir: PathBuf,
-    /// What stands before an image's file name in its address.
-    pub image_base_url: String,
+    /// The pictures of products.
+    pub images: ImageConfig,
+}
+
+/// The pictures of products.
+#[derive(Clone, Debug)]
+pub struct ImageConfig {
+    /// Where their files are kept.
+    pub store: ImageStore,
+    /// What stands before a file's name in its address, without a slash at its end.
+    pub base_url: String,
+    /// How many uploads are decoded at once; each takes a processor and up to half a gigabyte.
+    pub renders: usize,
+}
+
+/// Where files are kept.
+#[derive(Clone, Debug)]
+pub enum ImageStore {
+    /// In a folder of this machine.
+    Folder(PathBuf),
+    /// In a bucket.
+    Bucket(Bucket),
+}
+
+/// A bucket of a server that speaks S3.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    /// The server's address.
+    pub endpoint: String,
+    /// The bucket's name.
+    pub name: String,
+    /// Where the server says that it is.
+    pub region: String,
+    /// Names the account.
+    pub access_key: Secret,
+    /// Proves it.
+    pub secret_key: Secret,
 }
 
 impl Config {
@@ -50,7 +83,6 @@ impl Config {
             Currency::USD
         });
         let migrate = !settings.production();
-        let base = settings.text("IMAGE_BASE_URL", "/api/images");
         Self {
             database,
             migrate_on_start: settings.flag("MIGRATE_ON_START", migrate),
@@ -63,10 +95,73 @@ impl Config {
             redis: settings.optional_as("REDIS_URL", RedisUrl::parse),
             currency,
             low_stock: settings.number("LOW_STOCK_THRESHOLD", 5, 0..=1_000_000),
-            image_dir: PathBuf::from(settings.text("IMAGE_DIR", ".souk/images")),
-            image_base_url: base.trim_end_matches('/').to_owned(),
+            images: ImageConfig::read(settings),
         }
     }
+}
+
+impl ImageConfig {
+    fn read(settings: &mut Settings) -> Self {
+        let base = settings.text("IMAGE_BASE_URL", "/api/images");
+        let base = base.trim_end_matches('/');
+        if !(base.starts_with('/') || base.starts_with("https://") || base.starts_with("http://")) {
+            let why = format!(
+                "`{base}` is neither a path such as /api/images nor an address that begins with https://"
+            );
+            settings.refuse("IMAGE_BASE_URL", why);
+        }
+        let dir = settings.text("IMAGE_DIR", ".souk/images");
+        Self {
+            store: match settings.optional("S3_ENDPOINT") {
+                None => ImageStore::Folder(PathBuf::from(dir)),
+                Some(_) => ImageStore::Bucket(Bucket::read(settings)),
+            },
+            base_url: base.to_owned(),
+            renders: settings.number("IMAGE_RENDERS", 1, 1..=64),
+        }
+    }
+}
+
+impl Bucket {
+    /// The settings where `S3_ENDPOINT` is one of them. Without it, the others are left alone.
+    fn read(settings: &mut Settings) -> Self {
+        let endpoint = settings.uri("S3_ENDPOINT", "https://s3.eu-central-1.amazonaws.com");
+        if endpoint.authority().is_some_and(|a| a.as_str().contains('@')) {
+            settings.refuse(
+                "S3_ENDPOINT",
+                "holds a login; give it as S3_ACCESS_KEY and S3_SECRET_KEY",
+            );
+        }
+        let hint =
+            "S3_ENDPOINT is, so name the bucket for images (or unset S3_ENDPOINT to keep them in IMAGE_DIR)";
+        let name = settings.required("S3_BUCKET", hint);
+        let usual = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-');
+        if !name.is_empty() && (!name.chars().all(usual) || !(3..=63).contains(&name.len())) {
+            settings.refuse(
+                "S3_BUCKET",
+                format!("`{name}` is not the name of a bucket: 3 to 63 of a-z, 0-9, dot and hyphen"),
+            );
+        }
+        Self {
+            endpoint: endpoint.to_string().trim_end_matches('/').to_owned(),
+            name,
+            region: settings.text("S3_REGION", "us-east-1"),
+            access_key: given(settings, "S3_ACCESS_KEY"),
+            secret_key: given(settings, "S3_SECRET_KEY"),
+        }
+    }
+}
+
+/// A secret for which nothing stands in.
+fn given(settings: &mut Settings, name: &str) -> Secret {
+    let value = settings.optional(name);
+    if value.is_none() {
+        settings.refuse(
+            name,
+            "is not set; S3_ENDPOINT is, so give the key of an account that may use the bucket",
+        );
+    }
+    Secret::new(value.unwrap_or_default())
 }
 
 /// The services that product-service calls.

@@ -10,9 +10,12 @@ use wire::code::{self, Code};
 use wire::rpc::Refused;
 
 use crate::domain::{BadImage, Refusal};
+use crate::images::StorageError;
 
-/// When to try again while the database does not answer.
+/// When to try again while the database does not answer, or too many upload.
 const RETRY: Duration = Duration::from_secs(2);
+/// When to try again while the storage of images does not answer.
+const STORAGE_RETRY: Duration = Duration::from_secs(5);
 
 /// A refusal, or a fault that only storing can meet.
 #[derive(Debug, thiserror::Error)]
@@ -29,14 +32,14 @@ pub enum ProductError {
         #[source]
         source: sqlx::Error,
     },
-    /// The image folder failed.
+    /// The storage of images failed.
     #[error("could not {doing}")]
     Images {
         /// What was being done.
         doing: &'static str,
         /// Why it failed.
         #[source]
-        source: std::io::Error,
+        source: StorageError,
     },
     /// The database holds what cannot be.
     #[error("the database holds a bad {0}")]
@@ -54,6 +57,15 @@ impl ProductError {
             Self::Refused(refusal) => Some(refusal),
             Self::Shared(inner) => inner.refusal(),
             Self::Store { .. } | Self::Images { .. } | Self::Corrupt(_) => None,
+        }
+    }
+
+    /// What the storage of images failed with, if it did.
+    fn storage(&self) -> Option<&StorageError> {
+        match self {
+            Self::Images { source, .. } => Some(source),
+            Self::Shared(inner) => inner.storage(),
+            Self::Refused(_) | Self::Store { .. } | Self::Corrupt(_) => None,
         }
     }
 
@@ -78,7 +90,8 @@ fn is_lock_timeout(error: &sqlx::Error) -> bool {
 impl From<ProductError> for Problem {
     fn from(error: ProductError) -> Self {
         match error.refusal() {
-            Some(refusal) => Self::refused(refused(refusal)),
+            Some(refusal) => refusal.clone().into(),
+            None if error.storage().is_some() => stored(&error),
             None if error.passes() => Self::unavailable(error, RETRY),
             None => Self::fault(error),
         }
@@ -87,7 +100,28 @@ impl From<ProductError> for Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        Self::refused(refused(&refusal))
+        let problem = Self::refused(refused(&refusal));
+        match refusal {
+            Refusal::Busy | Refusal::BeingDeleted => problem.retry_after(RETRY),
+            _ => problem,
+        }
+    }
+}
+
+/// The storage is away or full: said as that, since nothing else is wrong.
+fn stored(error: &ProductError) -> Problem {
+    let full = matches!(error.storage(), Some(StorageError::Full(_)));
+    let causes: Vec<String> = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source())
+        .map(ToString::to_string)
+        .collect();
+    tracing::warn!(error = causes.join(": "), "an image could not be stored or read");
+    if full {
+        Problem::new(code::STORAGE_FULL)
+            .detail("There is no room for more images; nothing was stored. Tell whoever runs the shop.")
+    } else {
+        Problem::new(code::STORAGE_UNAVAILABLE)
+            .detail("The storage of images does not answer; nothing was changed, and all else works. Try again shortly.")
+            .retry_after(STORAGE_RETRY)
     }
 }
 
@@ -121,9 +155,9 @@ fn refused(refusal: &Refusal) -> Refused {
         Refusal::CategoryInUse(_) => (code::CATEGORY_IN_USE, Value::Null),
         Refusal::OnHandDiffers { on_hand, .. } => (code::STALE, json!({"onHand": on_hand})),
         Refusal::BadImage(BadImage::TooLarge) => (code::TOO_LARGE, Value::Null),
-        Refusal::BadImage(BadImage::Kind | BadImage::Damaged | BadImage::TooManyPixels) => {
-            (code::INVALID_IMAGE, Value::Null)
-        }
+        Refusal::BadImage(BadImage::Kind(_)) => (code::UNSUPPORTED_MEDIA_TYPE, Value::Null),
+        Refusal::BadImage(BadImage::Damaged | BadImage::TooManyPixels) => (code::INVALID_IMAGE, Value::Null),
+        Refusal::Busy | Refusal::BeingDeleted => (code::BUSY, Value::Null),
         Refusal::Invalid { pointer, detail } => (
             code::INVALID,
             json!({"errors": [{"pointer": pointer, "detail": detail}]}),

@@ -1,4 +1,5 @@
 //! What runs beside the requests.
 
+pub mod pictures;
 pub mod prune;
 pub mod sweep;

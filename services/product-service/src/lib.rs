@@ -29,7 +29,8 @@ use types::{Currency, ProductId};
 use wire::products::{Category, ProductList};
 use wire::rpc::inventory::inventory_server::InventoryServer;
 
-pub use config::{Config, Neighbours};
+pub use config::{Bucket, Config, ImageConfig, ImageStore, Neighbours};
+pub use images::Storage;
 
 use crate::error::ProductError;
 use crate::http::view::Shown;
@@ -170,7 +171,8 @@ pub async fn start(mut settings: Settings, shared: Shared) -> Result<App, StartE
 /// Builds the service.
 ///
 /// # Errors
-/// The database does not answer or cannot be migrated, or the image folder cannot be made.
+/// The database does not answer or cannot be migrated, or the storage of images cannot be used. A bucket that does not
+/// answer is no error.
 pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Result<App, StartError> {
     let db = pg::connect(&config.database).await?;
     if config.migrate_on_start {
@@ -196,7 +198,7 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
         currency: config.currency,
         verifier: Verifier::new(keys_from(user, config.jwks_file), Arc::clone(&clock)),
         cursors: CursorKey::new(config.cursor_secret),
-        images: Images::open(config.image_dir, config.image_base_url).await?,
+        images: Images::open(config.images, Arc::clone(&clock)).await?,
         holds: Holds::new(shelves, shared.tracker.clone()),
         quotes: Quotes::new(Quoting { db: db.clone() }, shared.tracker.clone()),
         low_stock: config.low_stock,
@@ -226,6 +228,10 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
         .with_worker(Worker::new("sweep-holds", {
             let app = app.clone();
             move |stop| jobs::sweep::work(app.clone(), stop)
+        }))
+        .with_worker(Worker::new("sweep-pictures", {
+            let app = app.clone();
+            move |stop| jobs::pictures::work(app.clone(), stop)
         }))
         .with_worker(Worker::new("prune", move |stop| {
             jobs::prune::work(app.clone(), stop)

@@ -61,6 +61,17 @@ async fn look(
 /// Counters start at nothing: one that began with its first event would show no increase.
 fn begin() {
     metrics::counter!("holds_expired_total", "service" => NAME).increment(0);
+    metrics::counter!("image_uploads_refused_total", "service" => NAME).increment(0);
+    metrics::counter!("images_swept_total", "service" => NAME).increment(0);
+    for operation in ["put", "get", "delete", "list"] {
+        for outcome in ["done", "full", "failed"] {
+            metrics::counter!(
+                "image_storage_calls_total",
+                "service" => NAME, "operation" => operation, "outcome" => outcome
+            )
+            .increment(0);
+        }
+    }
     for operation in ["hold", "pin", "commit", "release", "restock", "expire"] {
         for outcome in ["done", "refused", "failed"] {
             metrics::counter!(
@@ -74,7 +85,7 @@ fn begin() {
 
 /// Says what the series mean.
 fn describe() {
-    use metrics::{describe_counter, describe_gauge};
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_gauge!("holds_open", Unit::Count, "Orders that hold stock.");
     describe_gauge!(
         "holds_open_units",
@@ -100,5 +111,25 @@ fn describe() {
         "stock_operations_total",
         Unit::Count,
         "What was done to stock, by operation and outcome: done, refused or failed."
+    );
+    describe_counter!(
+        "image_storage_calls_total",
+        Unit::Count,
+        "Calls to the storage of images, by operation and outcome: done, full (no room) or failed."
+    );
+    describe_counter!(
+        "image_uploads_refused_total",
+        Unit::Count,
+        "Uploads that were refused because too many were under way."
+    );
+    describe_counter!(
+        "images_swept_total",
+        Unit::Count,
+        "Pictures whose files were deleted because no product names them."
+    );
+    describe_histogram!(
+        "image_render_seconds",
+        Unit::Seconds,
+        "How long it took to decode an upload and to encode its picture, by outcome: done or refused."
     );
 }

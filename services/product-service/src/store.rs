@@ -6,6 +6,7 @@ pub mod counts;
 pub mod expiry;
 pub mod holds;
 pub mod list;
+pub mod pictures;
 pub mod pins;
 pub mod products;
 pub mod reservations;

@@ -22,11 +22,11 @@ pub enum BadImage {
     /// Larger than any that is taken.
     #[error("an image has 10 MiB at most")]
     TooLarge,
-    /// Something else.
-    #[error("upload a JPEG, a PNG or a WebP")]
-    Kind,
-    /// It says what it is and no more.
-    #[error("the image is damaged: its size in pixels cannot be read")]
+    /// Something else; says what, where that can be told.
+    #[error("upload a JPEG, a PNG or a WebP; this is {0}")]
+    Kind(&'static str),
+    /// It says what it is, and cannot be read as that to its end.
+    #[error("the image is damaged or cut off; save it anew and upload that")]
     Damaged,
     /// It would not fit into memory.
     #[error("an image has 50 million pixels at most")]
@@ -34,29 +34,6 @@ pub enum BadImage {
 }
 
 impl ImageKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Jpeg, Self::Png, Self::WebP];
-
-    /// The end of its files' names.
-    #[must_use]
-    pub const fn extension(self) -> &'static str {
-        match self {
-            Self::Jpeg => "jpg",
-            Self::Png => "png",
-            Self::WebP => "webp",
-        }
-    }
-
-    /// Its media type.
-    #[must_use]
-    pub const fn media_type(self) -> &'static str {
-        match self {
-            Self::Jpeg => "image/jpeg",
-            Self::Png => "image/png",
-            Self::WebP => "image/webp",
-        }
-    }
-
     /// The kind of a file, if it is one that is taken.
     pub fn of(bytes: &[u8]) -> Result<Self, BadImage> {
         if bytes.len() > MAX_BYTES {
@@ -66,7 +43,7 @@ impl ImageKind {
             [0xff, 0xd8, 0xff, ..] => Self::Jpeg,
             [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => Self::Png,
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Self::WebP,
-            _ => return Err(BadImage::Kind),
+            _ => return Err(BadImage::Kind(other(bytes))),
         };
         let size = match kind {
             Self::Jpeg => jpeg(bytes),
@@ -83,9 +60,30 @@ impl ImageKind {
     }
 }
 
-/// Width and height from the first frame header; the segments before it are stepped over.
+/// What a file is that is not taken, for whoever wonders.
+fn other(bytes: &[u8]) -> &'static str {
+    // HEIC and AVIF are boxes with a brand.
+    let brand = bytes
+        .get(4..8)
+        .filter(|kind| kind == b"ftyp")
+        .and_then(|_| bytes.get(8..12));
+    match (brand, bytes) {
+        (Some(b"avif" | b"avis"), _) => "an AVIF",
+        (Some(b"heic" | b"heix" | b"hevc" | b"mif1" | b"msf1"), _) => "a HEIC",
+        (_, [b'G', b'I', b'F', b'8', ..]) => "a GIF",
+        (_, [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..]) => "a TIFF",
+        (_, [b'B', b'M', ..]) => "a BMP",
+        (_, [b'%', b'P', b'D', b'F', ..]) => "a PDF",
+        (_, []) => "an empty file",
+        _ if bytes.trim_ascii_start().starts_with(b"<") => "a text such as SVG or HTML",
+        _ => "none of them",
+    }
+}
+
+/// Width and height from the first frame header. None as well if the file ends before the image does: a decoder would
+/// fill up what is missing with grey.
 fn jpeg(bytes: &[u8]) -> Option<(u32, u32)> {
-    let mut at = 2;
+    let (mut at, mut size) = (2, None);
     loop {
         // A marker is 0xff and a code; more 0xff may fill the space before it.
         if *bytes.get(at)? != 0xff {
@@ -98,22 +96,38 @@ fn jpeg(bytes: &[u8]) -> Option<(u32, u32)> {
         at += 1;
         match code {
             // Frame headers; 0xc4, 0xc8 and 0xcc are tables.
-            0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
+            0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf if size.is_none() => {
                 let frame = bytes.get(at..at + 7)?;
                 let height = u16::from_be_bytes([*frame.get(3)?, *frame.get(4)?]);
                 let width = u16::from_be_bytes([*frame.get(5)?, *frame.get(6)?]);
-                return Some((width.into(), height.into()));
+                size = Some((width.into(), height.into()));
+                at += segment(bytes, at)?;
             }
             // Markers without a body.
             0x01 | 0xd0..=0xd7 => {}
-            // The image ends, or its data begins, before any frame.
-            0xd8..=0xda => return None,
-            _ => {
-                let length = u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]);
-                at += usize::from(length.max(2));
+            0xd8 => return None,
+            // The end. What comes after it is nobody's business: it is not decoded.
+            0xd9 => return size,
+            // A scan: its header, then data in which 0xff is followed by 0 or by a restart marker.
+            0xda => {
+                at += segment(bytes, at)?;
+                loop {
+                    at += bytes.get(at..)?.iter().position(|byte| *byte == 0xff)?;
+                    match *bytes.get(at + 1)? {
+                        0 | 0xd0..=0xd7 => at += 2,
+                        _ => break,
+                    }
+                }
             }
+            _ => at += segment(bytes, at)?,
         }
     }
+}
+
+/// The length of the segment that begins at `at`, behind its marker.
+fn segment(bytes: &[u8], at: usize) -> Option<usize> {
+    let length = u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]);
+    Some(usize::from(length.max(2)))
 }
 
 /// Width and height from `IHDR`, which comes first.
@@ -154,30 +168,6 @@ fn little_endian_24(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes([a, b, c, 0]))
 }
 
-/// The name under which a file with this content is stored.
-#[must_use]
-pub fn file_name(bytes: &[u8], kind: ImageKind) -> String {
-    use sha2::Digest as _;
-    format!(
-        "{}.{}",
-        hex::encode(sha2::Sha256::digest(bytes)),
-        kind.extension()
-    )
-}
-
-/// The kind of the file called `name`, if that is a name of ours: 64 hex digits and an extension.
-#[must_use]
-pub fn kind_of_name(name: &str) -> Option<ImageKind> {
-    let (stem, extension) = name.split_once('.')?;
-    let hashed = stem.len() == 64
-        && stem
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    ImageKind::ALL
-        .into_iter()
-        .find(|kind| hashed && kind.extension() == extension)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,7 +183,7 @@ mod tests {
     // IMG-1
     #[test]
     fn three_kinds_are_known_by_their_content() {
-        let jpeg = b"\xff\xd8\xff\xe0\0\x04ab\xff\xff\xc2\0\x11\x08\x01\x00\x02\x00\x03";
+        let jpeg = b"\xff\xd8\xff\xe0\0\x04ab\xff\xff\xc2\0\x08\x08\x01\x00\x02\x00\x03\xff\xda\0\x02ab\xff\0\xff\xd0c\xff\xd9";
         let lossy = b"RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01\x2a\x10\0\x20\0";
         let lossless = b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f\x0f\xc0\x07\0";
         let extended = b"RIFF\0\0\0\0WEBPVP8X\0\0\0\0\0\0\0\0\x0f\0\0\x1f\0\0";
@@ -209,16 +199,26 @@ mod tests {
     // IMG-1
     #[test]
     fn what_is_none_of_them_damaged_or_a_bomb_is_refused() {
-        for bytes in [
-            &b"<svg xmlns='http://www.w3.org/2000/svg'/>"[..],
-            b"GIF89a",
-            b"",
-            b"%PDF",
-            b"\xff\xd8",
+        for (bytes, what) in [
+            (
+                &b" <svg xmlns='http://www.w3.org/2000/svg'/>"[..],
+                "a text such as SVG or HTML",
+            ),
+            (b"\0\0\0\x1cftypavif", "an AVIF"),
+            (b"\0\0\0\x18ftypheic", "a HEIC"),
+            (b"GIF89a", "a GIF"),
+            (b"", "an empty file"),
+            (b"%PDF", "a PDF"),
+            (b"\xff\xd8", "none of them"),
         ] {
-            assert_eq!(ImageKind::of(bytes), Err(BadImage::Kind), "{bytes:?}");
+            assert_eq!(ImageKind::of(bytes), Err(BadImage::Kind(what)), "{bytes:?}");
         }
-        for bytes in [&b"\x89PNG\r\n\x1a\n"[..], b"\xff\xd8\xff\xd9", &png_of(0, 5)] {
+        for bytes in [
+            &b"\x89PNG\r\n\x1a\n"[..],
+            b"\xff\xd8\xff\xd9",
+            b"\xff\xd8\xff\xc0\0\x08\x08\0\x01\0\x01\x01\xff\xda\0\x02abc",
+            &png_of(0, 5),
+        ] {
             assert_eq!(ImageKind::of(bytes), Err(BadImage::Damaged), "{bytes:?}");
         }
         assert_eq!(
@@ -230,22 +230,6 @@ mod tests {
             Err(BadImage::TooManyPixels)
         );
         assert_eq!(ImageKind::of(&vec![0; MAX_BYTES + 1]), Err(BadImage::TooLarge));
-    }
-
-    #[test]
-    fn only_names_of_ours_are_names() {
-        let name = file_name(b"x", ImageKind::WebP);
-        assert_eq!(kind_of_name(&name), Some(ImageKind::WebP));
-        for other in [
-            "../etc/passwd",
-            "x.png",
-            &name.to_uppercase(),
-            &format!("{name}.png"),
-            ".jpg",
-            "",
-        ] {
-            assert_eq!(kind_of_name(other), None, "{other}");
-        }
     }
 
     proptest! {

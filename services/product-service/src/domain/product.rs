@@ -30,7 +30,7 @@ pub struct Product {
     pub price: Money,
     /// What it cost before.
     pub compare_at: Option<Money>,
-    /// Files in the image folder, or addresses elsewhere.
+    /// Ids of pictures of ours, or addresses elsewhere.
     pub images: Vec<String>,
     /// Words to find it by.
     pub tags: Vec<String>,
@@ -100,7 +100,7 @@ pub struct NewProduct {
     pub price: Money,
     /// What it cost before.
     pub compare_at: Option<Money>,
-    /// Files in the image folder, or addresses elsewhere.
+    /// Ids of pictures of ours, or addresses elsewhere.
     pub images: Vec<String>,
     /// Words to find it by.
     pub tags: Vec<String>,
@@ -127,7 +127,7 @@ pub struct Patch {
     pub price: Option<Money>,
     /// What it cost before.
     pub compare_at: Option<Option<Money>>,
-    /// Files in the image folder, or addresses elsewhere.
+    /// Ids of pictures of ours, or addresses elsewhere.
     pub images: Option<Vec<String>>,
     /// Words to find it by.
     pub tags: Option<Vec<String>>,

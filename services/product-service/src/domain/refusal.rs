@@ -53,6 +53,12 @@ pub enum Refusal {
         /// What was expected.
         expected: i64,
     },
+    /// More uploads than there are places for.
+    #[error("many images are being uploaded at this moment; try again shortly")]
+    Busy,
+    /// Its files are being deleted at this moment.
+    #[error("the same image is being deleted at this moment; try again shortly")]
+    BeingDeleted,
     /// Not an image that is taken.
     #[error(transparent)]
     BadImage(#[from] BadImage),

@@ -18,7 +18,7 @@ use crate::AppState;
 use crate::domain::NewProduct;
 use crate::error::ProductError;
 use crate::events::PRODUCTS;
-use crate::store::{fault, products};
+use crate::store::{fault, pictures, products};
 
 /// How often to look for a free slug; from the second time on nobody else takes it but by chance.
 const TRIES: usize = 4;
@@ -49,6 +49,7 @@ pub(super) async fn create_product(
     if let Some(answer) = once.begin(&mut tx, now).await? {
         return Ok(answer);
     }
+    pictures::name(&mut tx, &new.images, now).await?;
     let id = insert(&mut tx, &new, caller.actor(), now).await?;
     bus::publish(
         &mut tx,

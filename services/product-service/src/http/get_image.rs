@@ -9,37 +9,37 @@ use http::{HeaderMap, StatusCode};
 use souk_http::{Problem, ProblemBody};
 
 use crate::AppState;
-use crate::domain::Refusal;
+use crate::domain::{PictureFile, Refusal};
+use crate::images;
 
-/// A stored image. Its name says what it holds, so it may be kept for ever.
+/// A file of a picture. Its name says what it holds, so it may be kept for ever.
 #[utoipa::path(get, path = "/images/{file}", tag = "images",
     security(()), extensions(("x-access" = json!("anyone"))), params(("file" = String, Path)),
     responses((status = 200, content_type = "image/*", body = Vec<u8>), (status = 304),
-        (status = 404, body = ProblemBody)))]
+        (status = 404, body = ProblemBody), (status = 503, body = ProblemBody)))]
 #[tracing::instrument(name = "image.get", skip_all)]
 pub(super) async fn get_image(
     State(app): State<AppState>,
-    Path(file): Path<String>,
+    Path(name): Path<String>,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (kind, bytes) = app.images.read(&file).await?.ok_or(Refusal::NoImage)?;
-    let tag = format!("\"{file}\"");
-    let known = request
-        .get(IF_NONE_MATCH)
-        .and_then(|list| list.to_str().ok())
-        .is_some_and(|list| {
-            list.split(',')
-                .map(str::trim)
-                .any(|t| t == "*" || t.trim_start_matches("W/") == tag)
-        });
+    let file = PictureFile::parse(&name).ok_or(Refusal::NoImage)?;
+    let tag = format!("\"{name}\"");
+    let asked = request.get(IF_NONE_MATCH).and_then(|list| list.to_str().ok());
+    let known = asked.is_some_and(|list| list.split(',').any(|t| t.trim().trim_start_matches("W/") == tag));
     let headers = [
         (ETAG, tag),
-        (CACHE_CONTROL, "public, max-age=31536000, immutable".to_owned()),
+        (CACHE_CONTROL, images::CACHE_CONTROL.to_owned()),
         (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
         (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox".to_owned()),
     ];
+    // Whoever has it has the right one: the storage need not be asked.
     if known {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
-    Ok((headers, [(CONTENT_TYPE, kind.media_type())], bytes).into_response())
+    let bytes = app.images.read(&file).await?.ok_or(Refusal::NoImage)?;
+    if asked == Some("*") {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    Ok((headers, [(CONTENT_TYPE, file.format.media_type())], bytes).into_response())
 }

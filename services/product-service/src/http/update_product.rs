@@ -14,7 +14,7 @@ use super::{body, view};
 use crate::AppState;
 use crate::domain;
 use crate::events::PRODUCTS;
-use crate::store::{fault, products, shelf};
+use crate::store::{fault, pictures, products, shelf};
 
 /// Changes what is sent of a product and nothing else.
 ///
@@ -42,6 +42,9 @@ pub(super) async fn update_product(
     let product = products::lock(&mut tx, id).await?;
     product.changeable_by(caller.id, caller.is_admin())?;
     check_version(&headers, &product, patch.stock.is_some())?;
+    if let Some(images) = &patch.images {
+        pictures::name(&mut tx, images, now).await?;
+    }
     let stock = patch.stock;
     products::save(&mut tx, &patch.apply(product), now).await?;
     if let Some(available) = stock {

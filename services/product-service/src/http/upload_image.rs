@@ -13,22 +13,27 @@ use wire::products::UploadedImage;
 
 use super::body::IMAGES;
 use super::replay::Once;
+use super::view;
 use crate::AppState;
 use crate::domain::image::MAX_BYTES;
-use crate::domain::{BadImage, ImageKind, Refusal};
+use crate::domain::{BadImage, Format, ImageKind, Refusal, Size};
 use crate::events::PRODUCTS;
-use crate::store::{fault, products};
+use crate::images::Rendered;
+use crate::ops::pictures::keep;
+use crate::store::{fault, pictures, products};
 
 /// Adds a picture to a product: a JPEG, PNG or WebP of at most 10 MiB and 50 million pixels, in the field `image`.
 ///
-/// What the file holds counts, not its name or its declared type. The first picture is the one that lists show.
+/// What the file holds counts, not its name or its declared type. It is encoded anew, as WebP and as JPEG in three sizes;
+/// its pixels are all that is kept of it, turned upright. Of a moving one, the first frame is taken. The first picture is the
+/// one that lists show.
 #[utoipa::path(post, path = "/products/{id}/upload-image", tag = "images",
     security(("bearer" = [])), extensions(("x-access" = json!("its seller, admin"))),
     request_body(content_type = "multipart/form-data", content = Vec<u8>),
     params(("id" = ProductId, Path), ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
     responses((status = 200, body = UploadedImage), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
         (status = 404, body = ProblemBody), (status = 413, body = ProblemBody), (status = 415, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+        (status = 422, body = ProblemBody), (status = 503, body = ProblemBody), (status = 507, body = ProblemBody)))]
 #[tracing::instrument(name = "image.upload", skip_all, fields(product.id = %id))]
 pub(super) async fn upload_image(
     State(app): State<AppState>,
@@ -46,6 +51,7 @@ pub(super) async fn upload_image(
             return Err(Refusal::NotYours.into());
         }
     }
+    let place = app.images.line.enter()?;
     let bytes = image_field(multipart.map_err(not_multipart)?).await?;
     let kind = ImageKind::of(&bytes).map_err(Refusal::from)?;
     let mut hash = Sha256::new_with_prefix(id.get().to_be_bytes());
@@ -56,22 +62,33 @@ pub(super) async fn upload_image(
         key,
         hash.finalize().to_vec(),
     );
-    let name = app.images.store(&bytes, kind).await?;
-
+    let Rendered {
+        id: picture,
+        width,
+        height,
+        files,
+    } = app.images.line.render(place, bytes, kind).await?;
     let now = app.clock.now();
+    keep(&app.db, &app.images, &picture, files, now).await?;
+
     let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
     if let Some(answer) = once.begin(&mut tx, now).await? {
         return Ok(answer);
     }
     let mut product = products::lock(&mut tx, id).await?;
     product.changeable_by(caller.id, caller.is_admin())?;
-    if !product.images.contains(&name) {
+    let name = picture.as_str();
+    // Another upload of the same file may have failed meanwhile, and taken back what it wrote.
+    if pictures::name(&mut tx, &[name.to_owned()], now).await.is_err() {
+        return Err(Refusal::BeingDeleted.into());
+    }
+    if !product.images.iter().any(|image| image == name) {
         if product.images.len() >= IMAGES {
             return Err(
                 Refusal::invalid("/image", format!("a product has {IMAGES} pictures at most")).into(),
             );
         }
-        product.images.push(name.clone());
+        product.images.push(name.to_owned());
         products::save(&mut tx, &product, now).await?;
         bus::publish(
             &mut tx,
@@ -85,8 +102,11 @@ pub(super) async fn upload_image(
         .map_err(fault("publish a product"))?;
     }
     let uploaded = UploadedImage {
-        image_url: app.images.url(&name),
-        image: name,
+        image_url: app.images.url(name),
+        image: picture.file(Size::Full, Format::Jpeg).name(),
+        picture: view::picture(&picture, &app.images),
+        width,
+        height,
     };
     let answer = once
         .finish(&mut tx, StatusCode::OK, Vec::new(), &uploaded)

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use types::rfc3339;
 use wire::products as wire_products;
 
-use crate::domain::{Category, Product};
+use crate::domain::{Category, Format, PictureId, Product, Size};
 use crate::images::Images;
 
 /// How long a browser or a gateway may show a list or a product without asking again (STK-13).
@@ -41,6 +41,12 @@ pub(crate) fn product(product: &Product, images: &Images) -> wire_products::Prod
         category_id: product.category_id,
         seller_id: product.seller_id,
         image_url: urls.first().cloned(),
+        pictures: product
+            .images
+            .iter()
+            .filter_map(|image| PictureId::parse(image))
+            .map(|id| picture(&id, images))
+            .collect(),
         images: urls,
         tags: product.tags.clone(),
         sku: product.sku.clone(),
@@ -48,6 +54,19 @@ pub(crate) fn product(product: &Product, images: &Images) -> wire_products::Prod
         active: product.active,
         created_at: rfc3339(product.created_at),
         updated_at: rfc3339(product.updated_at),
+    }
+}
+
+/// The files of a picture, on the wire.
+pub(crate) fn picture(id: &PictureId, images: &Images) -> wire_products::Picture {
+    let files = |size| wire_products::PictureFiles {
+        webp: images.address(&id.file(size, Format::WebP)),
+        jpeg: images.address(&id.file(size, Format::Jpeg)),
+    };
+    wire_products::Picture {
+        thumb: files(Size::Thumb),
+        card: files(Size::Card),
+        full: files(Size::Full),
     }
 }
 

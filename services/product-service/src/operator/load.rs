@@ -5,7 +5,7 @@ use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use types::{BadAmount, Clock, Currency, DecimalText, Money, UserId};
 
-use crate::domain::image::kind_of_name;
+use crate::domain::PictureId;
 use crate::error::ProductError;
 use crate::store::fault;
 
@@ -66,7 +66,7 @@ pub struct CatalogueProduct {
     /// Whether it is in the window.
     #[serde(default)]
     pub featured: bool,
-    /// Addresses, or names of files in the image folder; others are left out.
+    /// Addresses, or ids of pictures in the storage; others are left out.
     #[serde(default)]
     pub images: Vec<String>,
 }
@@ -245,8 +245,8 @@ async fn products(
     Ok(u64::try_from(written).unwrap_or_default())
 }
 
-/// Pictures that can be shown: addresses, and files of the image folder.
+/// Pictures that can be shown: addresses, and our own.
 fn shown(images: &[String]) -> Vec<&String> {
-    let shows = |image: &&String| image.starts_with("http") || kind_of_name(image).is_some();
+    let shows = |image: &&String| image.starts_with("http") || PictureId::parse(image).is_some();
     images.iter().filter(shows).collect()
 }

@@ -1,8 +1,6 @@
 //! The catalogue over HTTP.
 
-use axum::body::Body;
 use futures::future::join_all;
-use http::Method;
 use serde_json::json;
 use types::{Currency, Role};
 use wire::code;
@@ -301,49 +299,6 @@ async fn categories_are_a_tree_without_circles_that_products_are_found_by() {
         .refuses(code::CATEGORY_TAKEN);
     let all = shop.get("/categories").await.is(200).json;
     assert_eq!(all.as_array().map(Vec::len), Some(3));
-}
-
-// IMG-1
-#[tokio::test]
-async fn only_pictures_are_kept_and_only_for_their_seller() {
-    let shop = Shop::open().await;
-    let id = shop.stocks("Mug", 1).await;
-    let path = format!("/products/{id}/upload-image");
-    let upload = async |role: Role, user: i64, file: &[u8]| {
-        let mut body =
-            b"--b\r\nContent-Disposition: form-data; name=\"image\"; filename=\"x\"\r\n\r\n".to_vec();
-        body.extend_from_slice(file);
-        body.extend_from_slice(b"\r\n--b--\r\n");
-        let kind = Some("multipart/form-data; boundary=b");
-        shop.user(user, role)
-            .send(Method::POST, &path, kind, Body::from(body))
-            .await
-    };
-    // The start of a PNG of so many pixels.
-    let png = |width: u32, height: u32| {
-        let mut png = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR".to_vec();
-        png.extend(width.to_be_bytes());
-        png.extend(height.to_be_bytes());
-        png.extend(b"\x08\x06\x00\x00\x00");
-        png
-    };
-    upload(Role::Seller, 8, &png(2, 2)).await.refuses(code::FORBIDDEN);
-    for none in [
-        b"<svg/>".to_vec(),
-        b"GIF89a".to_vec(),
-        Vec::new(),
-        png(100_000, 100_000),
-    ] {
-        upload(Role::Seller, 7, &none).await.refuses(code::INVALID_IMAGE);
-    }
-    upload(Role::Seller, 7, &vec![0; 11 << 20])
-        .await
-        .refuses(code::TOO_LARGE);
-    let no_form = shop.seller().post(&path, json!({})).await;
-    assert_eq!(no_form.status.as_u16(), 415, "{}", no_form.json);
-    for nowhere in ["/images/..%2f..%2fetc%2fpasswd", "/images/x.png", "/images/%00"] {
-        assert_eq!(shop.get(nowhere).await.status.as_u16(), 404, "{nowhere}");
-    }
 }
 
 // STK-12

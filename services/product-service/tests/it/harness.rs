@@ -11,7 +11,7 @@ use cache::RedisUrl;
 use http_body_util::BodyExt as _;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use pg::testing::TestDb;
-use product_service::{Config, Neighbours, ops};
+use product_service::{Config, ImageConfig, ImageStore, Neighbours, ops};
 use runtime::{App, Clock, Neighbour, RpcNeighbour, Secret, ServiceIdentity, Shared};
 use serde_json::{Value, json};
 use souk_http::{Claims, JsonWebKey, KeySet, PublicKey};
@@ -26,6 +26,8 @@ use wire::rpc::inventory::{
     StockLine,
 };
 
+use crate::buckets;
+
 const SECRET: &str = "test-service-identity-0123456789";
 /// How long holds last in most tests.
 pub const TTL: u32 = 900;
@@ -38,6 +40,8 @@ pub struct Shop {
     pub clock: Arc<TestClock>,
     pub app: App,
     pub inventory: InventoryClient<RpcNeighbour>,
+    /// Where its pictures are.
+    pub store: ImageStore,
     signing: EncodingKey,
     dir: PathBuf,
     config: Config,
@@ -100,24 +104,40 @@ impl Answer {
     }
 }
 
+/// A folder of the test's own, and where pictures are kept: in it, or in a bucket.
+fn storage() -> (PathBuf, ImageStore) {
+    let dir = temp_dir();
+    let store = buckets::fresh().unwrap_or_else(|| ImageStore::Folder(dir.join("images")));
+    (dir, store)
+}
+
 impl Shop {
     pub async fn open() -> Self {
         Self::open_in(Currency::USD).await
     }
 
     pub async fn open_in(currency: Currency) -> Self {
-        Self::open_with(currency, cache::testing::database().await).await
+        let (dir, store) = storage();
+        Self::open_with(currency, cache::testing::database().await, dir, store).await
     }
 
-    pub async fn open_with(currency: Currency, redis: Option<String>) -> Self {
+    /// With that Redis, or without one.
+    pub async fn open_sharing(redis: Option<String>) -> Self {
+        let (dir, store) = storage();
+        Self::open_with(Currency::USD, redis, dir, store).await
+    }
+
+    /// With its pictures there.
+    pub async fn open_at(store: ImageStore) -> Self {
+        Self::open_with(Currency::USD, None, temp_dir(), store).await
+    }
+
+    async fn open_with(currency: Currency, redis: Option<String>, dir: PathBuf, store: ImageStore) -> Self {
         let db = TestDb::create("product", async |pool| {
             product_service::migrate(pool).await.unwrap()
         })
         .await;
         let clock = Arc::new(TestClock::at(datetime!(2026-06-01 12:00 UTC)));
-        let dir = std::env::temp_dir().join(format!("souk-product-{}", uuid::Uuid::now_v7()));
-        std::fs::create_dir_all(&dir).unwrap();
-
         let pkcs8 = Ed25519KeyPair::generate_pkcs8(&aws_lc_rs::rand::SystemRandom::new()).unwrap();
         let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
         let public = PublicKey {
@@ -142,8 +162,11 @@ impl Shop {
             redis: redis.map(|url| RedisUrl::parse(&url).unwrap()),
             currency,
             low_stock: 5,
-            image_dir: dir.join("images"),
-            image_base_url: "/api/images".to_owned(),
+            images: ImageConfig {
+                store: store.clone(),
+                base_url: "/api/images".to_owned(),
+                renders: 2,
+            },
         };
         // user-service is down: its keys are read from the file.
         let neighbours = Neighbours {
@@ -159,6 +182,7 @@ impl Shop {
             clock,
             inventory,
             app,
+            store,
             signing: EncodingKey::from_ed_der(pkcs8.as_ref()),
             dir,
             config,
@@ -359,6 +383,12 @@ impl Shop {
             assert!(wrong.is_empty(), "{at}: {wrong:?}");
         }
     }
+}
+
+fn temp_dir() -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("souk-product-{}", uuid::Uuid::now_v7()));
+    std::fs::create_dir_all(&dir).unwrap();
+    dir
 }
 
 impl Drop for Shop {

@@ -8,14 +8,18 @@
 )]
 
 mod books;
+mod buckets;
 mod catalogue;
 mod concurrency;
 mod counts;
 mod extending;
 mod folding;
 mod harness;
+mod images;
 mod model;
+mod outages;
 mod pins;
 mod reservations;
 mod shared_cache;
 mod statements;
+mod sweep;

@@ -33,7 +33,7 @@ async fn shows(app: &App, product: i64, name: &str) {
 #[tokio::test]
 async fn a_change_made_in_one_process_shows_in_the_other_within_a_second() {
     let server = RedisServer::start();
-    let shop = Shop::open_with(Currency::USD, Some(server.url())).await;
+    let shop = Shop::open_sharing(Some(server.url())).await;
     let other = shop.another_process().await;
     let id = shop.stocks("First", 5).await;
     shows(&other, id, "First").await;
@@ -60,7 +60,7 @@ async fn a_change_made_in_one_process_shows_in_the_other_within_a_second() {
 #[tokio::test]
 async fn one_that_is_made_is_there_though_it_was_just_asked_for_in_vain() {
     let server = RedisServer::start();
-    let shop = Shop::open_with(Currency::USD, Some(server.url())).await;
+    let shop = Shop::open_sharing(Some(server.url())).await;
     let other = shop.another_process().await;
     for app in [&shop.app, &other] {
         assert_eq!(get(app, "/products/1").await.status, 404);
@@ -75,7 +75,7 @@ async fn one_that_is_made_is_there_though_it_was_just_asked_for_in_vain() {
 #[tokio::test]
 async fn killing_redis_changes_no_answer() {
     let mut server = RedisServer::start();
-    let shop = Shop::open_with(Currency::USD, Some(server.url())).await;
+    let shop = Shop::open_sharing(Some(server.url())).await;
     let other = shop.another_process().await;
     let id = shop.stocks("First", 5).await;
     shows(&other, id, "First").await;

@@ -126,11 +126,26 @@ pub async fn a_picture_is_kept_and_served_and_what_is_none_is_refused(shop: &Sho
     let url = kept.at("/imageUrl");
     let url = url.as_str().unwrap_or_default();
     let served = shop.api.get(&picture_path(url)).await.expect(200);
-    assert_eq!(served.header("content-type"), "image/png");
-    assert_eq!(served.bytes, png);
-    for none in [&b"<svg xmlns='http://www.w3.org/2000/svg'/>"[..], b"MZ\x90", b""] {
-        drop(upload(none).await.refused(422, "invalid-image"));
+    assert_eq!(served.header("content-type"), "image/jpeg");
+    for size in ["thumb", "card", "full"] {
+        for (format, media_type) in [("webp", "image/webp"), ("jpeg", "image/jpeg")] {
+            let url = kept.at(&format!("/picture/{size}/{format}"));
+            let served = shop
+                .api
+                .get(&picture_path(url.as_str().unwrap_or_default()))
+                .await
+                .expect(200);
+            assert_eq!(served.header("content-type"), media_type);
+            assert_eq!(
+                served.header("cache-control"),
+                "public, max-age=31536000, immutable"
+            );
+        }
     }
+    for none in [&b"<svg xmlns='http://www.w3.org/2000/svg'/>"[..], b"MZ\x90", b""] {
+        drop(upload(none).await.refused(415, "unsupported-media-type"));
+    }
+    drop(upload(&png[..40]).await.refused(422, "invalid-image"));
 }
 
 /// The path of a picture's URL, which may be absolute.

@@ -1,0 +1,319 @@
+//! Where the files of pictures are: a folder, or a bucket that speaks S3. The same calls for both.
+
+use std::fmt::Write as _;
+use std::future::Future;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{BoxStream, StreamExt as _};
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::client::HttpError;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{
+    Attribute, BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt as _, PutOptions, RetryConfig,
+};
+use runtime::{Breaker, Clock, StartError};
+use time::OffsetDateTime;
+use tokio::time::timeout;
+
+use super::probe::{Finding, probe};
+use crate::NAME;
+use crate::config::{Bucket, ImageStore};
+use crate::domain::{PictureFile, PictureId};
+
+/// How long files may be kept by whoever has them: their names say what they hold.
+pub(crate) const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
+/// How long a read may take: less than the gateway waits, which else would take the whole service for dead.
+const READ: Duration = Duration::from_secs(3);
+/// How long it may take to write or delete the files of a picture, and to list a page of names.
+const WRITE: Duration = Duration::from_secs(10);
+
+/// Why the storage could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// There is no room for more.
+    #[error("the storage of images is full")]
+    Full(#[source] object_store::Error),
+    /// It refuses, fails, or does not answer.
+    #[error("the storage of images failed")]
+    Failed(#[source] object_store::Error),
+    /// The folder cannot be cleared.
+    #[error("the folder of images failed")]
+    Folder(#[source] std::io::Error),
+    /// It takes too long.
+    #[error("the storage of images did not answer within {0:?}")]
+    TooSlow(Duration),
+    /// It failed so often that it is left alone.
+    #[error("the storage of images failed and is left alone for {0:?}")]
+    Resting(Duration),
+}
+
+/// The files of pictures. Cheap to clone.
+#[derive(Clone)]
+pub struct Storage {
+    objects: Arc<dyn ObjectStore>,
+    /// A folder has drafts, a bucket can be away.
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Folder(Arc<FilePath>),
+    Bucket(Breaker),
+}
+
+impl Storage {
+    /// The storage that the settings name. A bucket that answers has to be usable; one that does not is waited for.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written to, or the bucket answers and refuses; says what to mend.
+    pub async fn open(store: ImageStore, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        match store {
+            ImageStore::Folder(dir) => Self::folder(dir).await,
+            ImageStore::Bucket(bucket) => Self::bucket(&bucket, clock).await,
+        }
+    }
+
+    /// A file is whole or not there: it is written beside its place, made durable, then renamed.
+    async fn folder(dir: PathBuf) -> Result<Self, StartError> {
+        let shown = dir.display();
+        let bad = |why: &dyn std::fmt::Display| format!("IMAGE_DIR: {shown} cannot be used: {why}");
+        tokio::fs::create_dir_all(&dir).await.map_err(|why| bad(&why))?;
+        let objects = LocalFileSystem::new_with_prefix(&dir)
+            .map_err(|why| bad(&why))?
+            .with_fsync(true);
+        Ok(Self {
+            objects: Arc::new(objects),
+            kind: Kind::Folder(dir.into()),
+        })
+    }
+
+    async fn bucket(bucket: &Bucket, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let objects = client(bucket).map_err(|why| format!("S3_ENDPOINT: {why}"))?;
+        match probe(&objects, bucket).await {
+            Finding::Usable => {}
+            Finding::Refused(sentence) => return Err(sentence.into()),
+            Finding::Away(error) => tracing::warn!(
+                error,
+                endpoint = bucket.endpoint,
+                "S3_ENDPOINT does not answer; uploads and pictures are refused until it does, all else works"
+            ),
+        }
+        Ok(Self {
+            objects: Arc::new(objects),
+            kind: Kind::Bucket(Breaker::new(clock).shown(NAME, "image-storage")),
+        })
+    }
+
+    /// Writes a file, or the same file again.
+    pub(crate) async fn put(&self, file: &PictureFile, bytes: Vec<u8>) -> Result<(), StorageError> {
+        let mut options = PutOptions::default();
+        if let Kind::Bucket(_) = self.kind {
+            // For a CDN that reads the bucket.
+            let media_type = file.format.media_type();
+            options
+                .attributes
+                .insert(Attribute::ContentType, media_type.into());
+            options
+                .attributes
+                .insert(Attribute::CacheControl, CACHE_CONTROL.into());
+        }
+        let path = path(file);
+        let write = self.objects.put_opts(&path, bytes.into(), options);
+        self.call("put", WRITE, write).await.map(drop)
+    }
+
+    /// What a file holds, if it is there.
+    pub(crate) async fn get(&self, file: &PictureFile) -> Result<Option<Vec<u8>>, StorageError> {
+        let path = path(file);
+        let read = async {
+            match self.objects.get(&path).await {
+                Ok(found) => found.bytes().await.map(|bytes| Some(bytes.to_vec())),
+                Err(error) if is_missing(&error) => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        self.call("get", READ, read).await
+    }
+
+    /// Deletes the files of a picture, those that are there.
+    pub(crate) async fn delete(&self, picture: &PictureId) -> Result<(), StorageError> {
+        let paths: Vec<_> = picture.files().map(|file| Ok(path(&file))).collect();
+        let mut deleted = self.objects.delete_stream(futures::stream::iter(paths).boxed());
+        let delete = async {
+            while let Some(outcome) = deleted.next().await {
+                match outcome {
+                    Err(error) if !is_missing(&error) => return Err(error),
+                    Ok(_) | Err(_) => {}
+                }
+            }
+            Ok(())
+        };
+        self.call("delete", WRITE, delete).await
+    }
+
+    /// Every picture of which there is a file, once or more, with a time at which one was written.
+    pub(crate) fn list(&self) -> BoxStream<'_, Result<(PictureId, OffsetDateTime), StorageError>> {
+        let pages = self.objects.list(None);
+        futures::stream::unfold(pages, async |mut pages| {
+            loop {
+                let next = async { pages.next().await.transpose() };
+                match self.call("list", WRITE, next).await {
+                    Ok(None) => return None,
+                    Ok(Some(object)) => {
+                        let written = OffsetDateTime::from_unix_timestamp(object.last_modified.timestamp());
+                        let file = PictureFile::parse(object.location.as_ref());
+                        if let (Some(file), Ok(written)) = (file, written) {
+                            return Some((Ok((file.picture, written)), pages));
+                        }
+                    }
+                    Err(error) => return Some((Err(error), pages)),
+                }
+            }
+        })
+        .boxed()
+    }
+
+    /// Deletes what writes that were cut off before `before` have left in a folder.
+    pub(crate) async fn delete_drafts(&self, before: OffsetDateTime) -> Result<(), StorageError> {
+        match &self.kind {
+            Kind::Folder(dir) => clear(dir, before).await.map_err(StorageError::Folder),
+            Kind::Bucket(_) => Ok(()),
+        }
+    }
+
+    async fn call<T>(
+        &self,
+        operation: &'static str,
+        within: Duration,
+        work: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, StorageError> {
+        let breaker = match &self.kind {
+            Kind::Folder(_) => None,
+            Kind::Bucket(breaker) => Some(breaker),
+        };
+        if let Some(breaker) = breaker {
+            breaker.permit().map_err(StorageError::Resting)?;
+        }
+        let outcome = match timeout(within, work).await {
+            Ok(outcome) => outcome.map_err(StorageError::from),
+            Err(_) => Err(StorageError::TooSlow(within)),
+        };
+        let word = match &outcome {
+            Ok(_) => "done",
+            Err(StorageError::Full(_)) => "full",
+            Err(_) => "failed",
+        };
+        metrics::counter!("image_storage_calls_total", "service" => NAME, "operation" => operation, "outcome" => word)
+            .increment(1);
+        if let Some(breaker) = breaker {
+            breaker.record(word != "failed");
+        }
+        outcome
+    }
+}
+
+impl From<object_store::Error> for StorageError {
+    fn from(error: object_store::Error) -> Self {
+        let no_room = |kind| {
+            matches!(
+                kind,
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            )
+        };
+        let full = causes(&error).any(|cause| {
+            cause
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|io| no_room(io.kind()))
+        });
+        if full
+            || matches!(
+                code(&error).as_deref(),
+                Some("XMinioStorageFull" | "QuotaExceeded")
+            )
+        {
+            Self::Full(error)
+        } else {
+            Self::Failed(error)
+        }
+    }
+}
+
+/// Deletes the drafts that are older than `before`.
+async fn clear(dir: &FilePath, before: OffsetDateTime) -> std::io::Result<()> {
+    let mut entries = tokio::fs::read_dir(dir).await?;
+    while let Some(entry) = entries.next_entry().await? {
+        let name = entry.file_name();
+        // That is how `LocalFileSystem` names them: the file's own name, `#` and a number.
+        let draft = name
+            .to_str()
+            .and_then(|name| name.split_once('#'))
+            .is_some_and(|(file, _)| PictureFile::parse(file).is_some());
+        if draft && OffsetDateTime::from(entry.metadata().await?.modified()?) < before {
+            tokio::fs::remove_file(entry.path()).await?;
+        }
+    }
+    Ok(())
+}
+
+fn client(bucket: &Bucket) -> object_store::Result<AmazonS3> {
+    let plain = bucket.endpoint.starts_with("http://");
+    let options = ClientOptions::new()
+        .with_allow_http(plain)
+        .with_connect_timeout(Duration::from_secs(1))
+        .with_timeout(Duration::from_secs(5));
+    let retry = RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(50),
+            max_backoff: Duration::from_millis(500),
+            base: 2.0,
+        },
+        max_retries: 2,
+        retry_timeout: Duration::from_secs(5),
+    };
+    AmazonS3Builder::new()
+        .with_endpoint(&bucket.endpoint)
+        .with_bucket_name(&bucket.name)
+        .with_region(&bucket.region)
+        .with_access_key_id(bucket.access_key.expose())
+        .with_secret_access_key(bucket.secret_key.expose())
+        // The bucket in the path, and one file a deletion: what every server understands.
+        .with_virtual_hosted_style_request(false)
+        .with_disable_bulk_delete(true)
+        .with_client_options(options)
+        .with_retry(retry)
+        .build()
+}
+
+fn path(file: &PictureFile) -> Path {
+    Path::from(file.name())
+}
+
+/// Whether a file is not there, although its bucket is.
+fn is_missing(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::NotFound { .. }) && code(error).as_deref() != Some("NoSuchBucket")
+}
+
+/// An error and all its causes.
+pub(super) fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
+/// Whether no answer came.
+pub(super) fn is_away(error: &object_store::Error) -> bool {
+    causes(error).any(|cause| cause.is::<HttpError>())
+}
+
+/// The word for what S3 did not like, out of its answer.
+pub(super) fn code(error: &object_store::Error) -> Option<String> {
+    let mut text = String::new();
+    for cause in causes(error) {
+        let _ = write!(text, "{cause} ");
+    }
+    let (_, rest) = text.split_once("<Code>")?;
+    rest.split_once("</Code>").map(|(code, _)| code.to_owned())
+}

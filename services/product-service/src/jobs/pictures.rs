@@ -1,0 +1,37 @@
+//! Deletes the files of pictures that no product names (IMG-3).
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::AppState;
+use crate::ops::pictures;
+
+/// How often to look.
+const EVERY: Duration = Duration::from_secs(3_600);
+
+/// Sweeps until `stop`.
+pub(crate) async fn work(app: AppState, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let swept = tokio::select! {
+            () = stop.cancelled() => return,
+            swept = pictures::sweep(&app.db, &app.images.storage, app.clock.now()) => swept,
+        };
+        match swept {
+            Ok(0) => {}
+            Ok(pictures) => tracing::info!(pictures, "deleted pictures that no product names"),
+            Err(error) => {
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(
+                    %error,
+                    source,
+                    "pictures that no product names could not be deleted; trying again in an hour"
+                );
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}

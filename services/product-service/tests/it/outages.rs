@@ -1,0 +1,270 @@
+//! Storage that is away, wrong or full: pictures are refused, and nothing else is.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use product_service::{Bucket, Config, ImageStore, Storage};
+use runtime::{Secret, Settings};
+use serde_json::json;
+use time::macros::datetime;
+use types::TestClock;
+use wire::code;
+
+use crate::buckets::{self, Server};
+use crate::harness::Shop;
+use crate::images::{path, photo, upload};
+
+/// Why a start is refused, if it is.
+async fn refusal(bucket: Bucket) -> Option<String> {
+    let clock = Arc::new(TestClock::at(datetime!(2026-06-01 12:00 UTC)));
+    let opened = Storage::open(ImageStore::Bucket(bucket), clock).await;
+    opened.err().map(|error| error.to_string())
+}
+
+// OPS-1
+#[tokio::test]
+async fn while_the_bucket_is_away_only_pictures_are_refused() {
+    let bucket = buckets::at(buckets::free_port());
+    let shop = Shop::open_at(ImageStore::Bucket(bucket)).await;
+    let id = shop.stocks("Mug", 3).await;
+    let nothing = format!("/images/{}-card.webp", "0".repeat(64));
+    let served = async |times: u8| {
+        for _ in 0..times {
+            let refused = shop.get(&nothing).await.refuses(code::STORAGE_UNAVAILABLE);
+            assert_eq!(refused.header("retry-after"), "5");
+        }
+    };
+    served(1).await;
+    let refused = upload(shop.seller(), id, &photo(20, 20, 1))
+        .await
+        .refuses(code::STORAGE_UNAVAILABLE);
+    assert_eq!(refused.header("retry-after"), "5");
+    assert!(
+        !refused.json.to_string().contains("127.0.0.1"),
+        "it tells where the storage is"
+    );
+    // It is left alone by now, and the answer the same.
+    served(5).await;
+    // Whoever has a picture is told so all the same.
+    let tag = format!("\"{}\"", nothing.trim_start_matches("/images/"));
+    shop.anyone()
+        .with("if-none-match", tag)
+        .get(&nothing)
+        .await
+        .is(304);
+
+    shop.get("/ready").await.is(200);
+    let product = shop.get(&format!("/products/{id}")).await.is(200).json;
+    assert_eq!(product["images"], json!([]));
+    shop.hold(1, [(id, 1)]).await.unwrap();
+    shop.seller()
+        .put(&format!("/products/{id}"), json!({"price": "2.00"}))
+        .await
+        .is(200);
+}
+
+// OPS-1
+#[tokio::test]
+async fn a_bucket_that_was_away_is_used_again_as_soon_as_it_is_back() {
+    let Some(mut server) = Server::find().await else {
+        return;
+    };
+    let shop = Shop::open_at(ImageStore::Bucket(buckets::at(server.port))).await;
+    let id = shop.stocks("Mug", 3).await;
+    let kept = upload(shop.seller(), id, &photo(20, 20, 1)).await.is(200).json;
+    let address = path(&kept["imageUrl"]);
+    shop.get(&address).await.is(200);
+
+    server.kill().await;
+    for _ in 0..6 {
+        shop.get(&address).await.refuses(code::STORAGE_UNAVAILABLE);
+    }
+    upload(shop.seller(), id, &photo(20, 20, 2))
+        .await
+        .refuses(code::STORAGE_UNAVAILABLE);
+    shop.get("/ready").await.is(200);
+
+    server.start().await;
+    // As long as it is left alone after failures.
+    shop.clock.advance(Duration::from_secs(5));
+    shop.get(&address).await.is(200);
+    let second = upload(shop.seller(), id, &photo(20, 20, 2)).await.is(200).json;
+    let product = shop.get(&format!("/products/{id}")).await.is(200).json;
+    assert_eq!(product["images"], json!([kept["imageUrl"], second["imageUrl"]]));
+}
+
+// OPS-3
+#[tokio::test]
+async fn a_bucket_that_answers_and_cannot_be_used_is_said_at_start() {
+    let Some(server) = Server::find().await else {
+        return;
+    };
+    let right = buckets::at(server.port);
+    assert_eq!(refusal(right.clone()).await, None);
+    let wrong = |change: fn(&mut Bucket)| {
+        let mut bucket = right.clone();
+        change(&mut bucket);
+        refusal(bucket)
+    };
+    let why = wrong(|b| b.name = "photographs".to_owned()).await.unwrap();
+    assert!(
+        why.starts_with("S3_BUCKET:") && why.contains("no bucket `photographs`"),
+        "{why}"
+    );
+    let why = wrong(|b| b.access_key = Secret::new("nobody-0123"))
+        .await
+        .unwrap();
+    assert!(
+        why.starts_with("S3_ACCESS_KEY:") && !why.contains("nobody-0123"),
+        "{why}"
+    );
+    let why = wrong(|b| b.secret_key = Secret::new("guess-0123")).await.unwrap();
+    assert!(
+        why.starts_with("S3_SECRET_KEY:") && !why.contains("guess-0123"),
+        "{why}"
+    );
+}
+
+// OPS-3
+#[tokio::test]
+async fn what_does_not_speak_s3_is_said_at_start_and_what_fails_is_waited_for() {
+    let serve = async |status: u16| {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let answer = move || async move { (http::StatusCode::from_u16(status).unwrap(), "<html>") };
+        let server = tokio::task::spawn(async move {
+            axum::serve(listener, Router::new().fallback(answer))
+                .await
+                .unwrap();
+        });
+        let why = refusal(buckets::at(port)).await;
+        server.abort();
+        why
+    };
+    let why = serve(404).await.unwrap();
+    assert!(
+        why.starts_with("S3_ENDPOINT:") && why.contains("does not speak S3"),
+        "{why}"
+    );
+    assert_eq!(serve(502).await, None);
+}
+
+// OPS-3
+#[test]
+fn what_is_wrong_with_the_settings_of_a_bucket_is_said_all_at_once() {
+    let said = |pairs: &[(&str, &str)]| {
+        let base = [("DATABASE_URL", "postgres://x/y")];
+        let pairs = base
+            .iter()
+            .chain(pairs)
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let mut settings = Settings::of(pairs, None);
+        let config = Config::read(&mut settings);
+        (config, settings.finish().err().map(|e| e.0).unwrap_or_default())
+    };
+    let (_, wrong) = said(&[
+        ("S3_ENDPOINT", "minio:9000"),
+        ("IMAGE_BASE_URL", "cdn.example/images"),
+    ]);
+    let names: Vec<&str> = wrong.iter().filter_map(|line| line.split(':').next()).collect();
+    assert_eq!(
+        names,
+        [
+            "IMAGE_BASE_URL",
+            "S3_ENDPOINT",
+            "S3_BUCKET",
+            "S3_ACCESS_KEY",
+            "S3_SECRET_KEY"
+        ],
+        "{wrong:#?}"
+    );
+    let (_, wrong) = said(&[
+        ("S3_ENDPOINT", "https://me:secret@s3.example"),
+        ("S3_BUCKET", "My Bucket"),
+        ("S3_ACCESS_KEY", "k"),
+        ("S3_SECRET_KEY", "s"),
+    ]);
+    assert_eq!(wrong.len(), 2, "{wrong:#?}");
+    // Without an endpoint the others mean nothing, as the files of a stack give them.
+    let (config, wrong) = said(&[("S3_BUCKET", "souk-images"), ("S3_ENDPOINT", "")]);
+    assert!(
+        wrong.is_empty() && matches!(config.images.store, ImageStore::Folder(_)),
+        "{wrong:#?}"
+    );
+}
+
+/// A file system with room for so much, until it is dropped. Making one takes root, or `sudo` that asks for no password.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(size: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("souk-small-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&dir).unwrap();
+        let options = format!("size={size},mode=0777");
+        let mounted = as_root(&["mount", "-t", "tmpfs", "-o", &options, "souk-test"], &dir);
+        assert!(
+            mounted,
+            "a small file system cannot be mounted: run the tests as root, or allow `sudo -n mount`"
+        );
+        Self(dir)
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        as_root(&["umount", "--lazy"], &self.0);
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+fn as_root(command: &[&str], dir: &Path) -> bool {
+    [&[][..], &["sudo", "-n"]].iter().any(|before| {
+        let words: Vec<&str> = before.iter().chain(command).copied().collect();
+        let (program, args) = words.split_first().unwrap();
+        let done = Command::new(program).args(args).arg(dir).output();
+        done.is_ok_and(|done| done.status.success())
+    })
+}
+
+// IMG-2
+#[tokio::test]
+async fn a_full_disk_is_said_and_leaves_no_half_of_a_picture() {
+    let disk = Small::mount("256k");
+    let shop = Shop::open_at(ImageStore::Folder(disk.0.clone())).await;
+    let id = shop.stocks("Mug", 1).await;
+    let kept = upload(shop.seller(), id, &photo(20, 20, 1)).await.is(200).json;
+    let files = || {
+        let entries = std::fs::read_dir(&disk.0)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = entries.collect();
+        names.sort();
+        names
+    };
+    let before = files();
+    assert_eq!(before.len(), 6);
+    let large = noise(1_200);
+    upload(shop.seller(), id, &large)
+        .await
+        .refuses(code::STORAGE_FULL);
+    assert_eq!(files(), before);
+
+    // All else works, and smaller ones still fit.
+    shop.get(&path(&kept["imageUrl"])).await.is(200);
+    shop.get("/ready").await.is(200);
+    upload(shop.seller(), id, &photo(20, 20, 2)).await.is(200);
+    let product = shop.get(&format!("/products/{id}")).await.is(200).json;
+    assert_eq!(product["images"].as_array().unwrap().len(), 2);
+    // There is room again.
+    as_root(&["mount", "-o", "remount,size=16m"], &disk.0);
+    upload(shop.seller(), id, &large).await.is(200);
+}
+
+/// A picture that cannot be made small.
+fn noise(side: u32) -> Vec<u8> {
+    let pixels = image::RgbImage::from_fn(side, side, |_, _| image::Rgb(rand::random()));
+    crate::images::encode(pixels.into(), image::ImageFormat::Jpeg)
+}
