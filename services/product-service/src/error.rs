@@ -100,10 +100,11 @@ impl From<ProductError> for Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let problem = Self::refused(refused(&refusal));
         match refusal {
-            Refusal::Busy | Refusal::BeingDeleted => problem.retry_after(RETRY),
-            _ => problem,
+            // `errors` names the value; what a refusal tells besides does not get there.
+            Refusal::Invalid { pointer, detail } => Self::invalid_at(pointer, detail),
+            Refusal::Busy | Refusal::BeingDeleted => Self::refused(refused(&refusal)).retry_after(RETRY),
+            _ => Self::refused(refused(&refusal)),
         }
     }
 }

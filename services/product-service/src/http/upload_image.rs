@@ -79,9 +79,12 @@ pub(super) async fn upload_image(
     product.changeable_by(caller.id, caller.is_admin())?;
     let name = picture.as_str();
     // Another upload of the same file may have failed meanwhile, and taken back what it wrote.
-    if pictures::name(&mut tx, &[name.to_owned()], now).await.is_err() {
-        return Err(Refusal::BeingDeleted.into());
-    }
+    pictures::name(&mut tx, &[name.to_owned()], now)
+        .await
+        .map_err(|error| match error.refusal() {
+            Some(_) => Refusal::BeingDeleted.into(),
+            None => error,
+        })?;
     if !product.images.iter().any(|image| image == name) {
         if product.images.len() >= IMAGES {
             return Err(

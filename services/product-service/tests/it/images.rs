@@ -197,9 +197,11 @@ async fn more_uploads_than_there_is_memory_for_are_told_to_come_back() {
         let mut endless = Vec::new();
         let (asked, mut asks) = tokio::sync::mpsc::unbounded_channel();
         for _ in 0..8 {
-            let asked = asked.clone();
+            let mut asked = Some(asked.clone());
             let body = Body::from_stream(futures::stream::poll_fn(move |_| {
-                let _ = asked.send(());
+                if let Some(asked) = asked.take() {
+                    asked.send(()).unwrap();
+                }
                 std::task::Poll::<Option<Result<Vec<u8>, std::io::Error>>>::Pending
             }));
             let path = format!("/products/{id}/upload-image");
