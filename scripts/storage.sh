@@ -23,7 +23,8 @@ while True:
         except OSError: continue
         print(port)
         break')
-rclone serve s3 --config /dev/null --vfs-cache-mode writes --cache-dir "$dir/cache" \
+# Buckets are made as folders behind its back, and what it has taken has to be there when it is killed.
+rclone serve s3 --config /dev/null --vfs-cache-mode writes --vfs-write-back 0s --dir-cache-time 0s --cache-dir "$dir/cache" \
   --addr "127.0.0.1:$port" --auth-key "$key,$secret" "$dir/files" >"$dir/log" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -rf "$dir"' EXIT

@@ -9,6 +9,8 @@ use crate::ops::pictures;
 
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(3_600);
+/// When to look again after a failure: what is half deleted cannot be uploaded until it is gone.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// Sweeps until `stop`.
 pub(crate) async fn work(app: AppState, stop: CancellationToken) {
@@ -17,21 +19,25 @@ pub(crate) async fn work(app: AppState, stop: CancellationToken) {
             () = stop.cancelled() => return,
             swept = pictures::sweep(&app.db, &app.images.storage, app.clock.now()) => swept,
         };
-        match swept {
-            Ok(0) => {}
-            Ok(pictures) => tracing::info!(pictures, "deleted pictures that no product names"),
+        let pause = match swept {
+            Ok(0) => EVERY,
+            Ok(pictures) => {
+                tracing::info!(pictures, "deleted pictures that no product names");
+                EVERY
+            }
             Err(error) => {
                 let source = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(
                     %error,
                     source,
-                    "pictures that no product names could not be deleted; trying again in an hour"
+                    "pictures that no product names could not be deleted; trying again in a minute"
                 );
+                AGAIN
             }
-        }
+        };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }

@@ -23,8 +23,8 @@ const DELETED: Duration = Duration::from_secs(30 * 86_400);
 /// Names that are looked up by one statement.
 const BATCH: usize = 1_000;
 
-/// Stores the files of a picture that a product is about to name. Where that fails, those that were written go again, now or
-/// with the next sweep.
+/// Stores the files of a picture that a product is about to name. Where that fails, those that were written go again: at
+/// once if the storage is full, else with a sweep.
 ///
 /// # Errors
 /// The picture is being deleted; the database or the storage fails.
@@ -42,8 +42,16 @@ pub(crate) async fn keep(
         return Err(Refusal::BeingDeleted.into());
     }
     let stored = images.store(files).await;
-    if stored.is_err() && announced == Announced::New {
-        // Best effort: the failure that counts is the first one.
+    let full = matches!(
+        &stored,
+        Err(ProductError::Images {
+            source: StorageError::Full(_),
+            ..
+        })
+    );
+    if full && announced == Announced::New {
+        // Best effort: the failure that counts is the first one. Not where the storage is away: the picture would be
+        // doomed, and could not be uploaded again, until it is back.
         let _ = take_back(db, &images.storage, picture, now).await;
     }
     stored

@@ -92,6 +92,7 @@ impl Server {
                 "--vfs-cache-mode",
                 "writes",
             ])
+            .args(["--vfs-write-back", "0s", "--dir-cache-time", "0s"])
             .args(["--addr", &format!("127.0.0.1:{}", self.port)])
             .args(["--auth-key", &format!("{KEY},{SECRET}")])
             .arg("--cache-dir")
