@@ -10,6 +10,7 @@ use product_service::{Bucket, Config, ImageStore, Storage};
 use runtime::{Secret, Settings};
 use serde_json::json;
 use time::macros::datetime;
+use tokio_util::task::TaskTracker;
 use types::TestClock;
 use wire::code;
 
@@ -135,7 +136,7 @@ async fn what_does_not_speak_s3_is_said_at_start_and_what_fails_is_waited_for() 
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let answer = move || async move { (http::StatusCode::from_u16(status).unwrap(), "<html>") };
-        let server = tokio::task::spawn(async move {
+        let server = TaskTracker::new().spawn(async move {
             axum::serve(listener, Router::new().fallback(answer))
                 .await
                 .unwrap();
