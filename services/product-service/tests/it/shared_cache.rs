@@ -7,7 +7,6 @@ use axum::http::Request;
 use cache::testing::RedisServer;
 use runtime::App;
 use serde_json::json;
-use types::Currency;
 
 use crate::harness::{Answer, Shop};
 
