@@ -114,9 +114,9 @@ async fn on_a_full_disk_orders_are_refused_and_go_on_once_there_is_room() {
     let admin = pg::server::running_url(&folder.join("postgres"), "postgres", pg::server::SUPERUSER);
     let admin = admin.expect("a running server");
     eventually(PATIENCE, "PostgreSQL dies", || async {
-        let mut conn = <sqlx::PgConnection as sqlx::Connection>::connect(&admin)
-            .await
-            .ok()?;
+        let Ok(mut conn) = <sqlx::PgConnection as sqlx::Connection>::connect(&admin).await else {
+            return Some(());
+        };
         let fill = "select pg_logical_emit_message(false, 'filler', repeat('x', 1000000))";
         sqlx::raw_sql(fill)
             .execute(&mut conn)
