@@ -145,7 +145,8 @@ pub async fn a_picture_is_kept_and_served_and_what_is_none_is_refused(shop: &Sho
     for none in [&b"<svg xmlns='http://www.w3.org/2000/svg'/>"[..], b"MZ\x90", b""] {
         drop(upload(none).await.refused(415, "unsupported-media-type"));
     }
-    drop(upload(&png[..40]).await.refused(422, "invalid-image"));
+    let cut = png.get(..40).unwrap_or_default();
+    drop(upload(cut).await.refused(422, "invalid-image"));
 }
 
 /// The path of a picture's URL, which may be absolute.
