@@ -26,6 +26,7 @@ cleanup() {
 trap cleanup EXIT
 
 start_shop() {
+  : >"$data/out"
   target/release/souk up --data "$data/shop" --port "$base" --rate-limit off "$@" >"$data/out" 2>"$data/err" &
   pid=$!
   until grep -q '^ready ' "$data/out"; do
