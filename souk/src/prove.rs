@@ -4,13 +4,17 @@
 //! hold in the end does not.
 
 mod buyers;
+mod endings;
 mod faults;
 mod http;
+mod money;
+mod outside;
 mod people;
 pub mod plan;
 mod promises;
 mod proxy;
 mod report;
+mod rest;
 mod shop;
 mod webhooks;
 
@@ -19,7 +23,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
 use runtime::{Settings, Shared, StartError, shutdown_signal, telemetry};
 use tokio::sync::watch;
 use types::{Clock as _, SystemClock};
@@ -32,8 +35,6 @@ use plan::{Part, Plan};
 use report::Report;
 use shop::{PROCESSES, Shop};
 
-/// How long all work may take once nothing strikes any more.
-const PATIENCE: Duration = Duration::from_secs(240);
 /// How often a person who waits is told how far it has come.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
 /// From so many orders on, the run is long enough that what nobody pays expires in it, and is waited for.
@@ -41,8 +42,6 @@ const EXPIRES_FROM: u32 = 500;
 /// The shortest payment window that there is, and one that outlasts the run.
 const SHORT_WINDOW: Duration = Duration::from_secs(60);
 const LONG_WINDOW: Duration = Duration::from_secs(3600);
-/// How often in a row there must be nothing to do.
-const QUIET: u32 = 5;
 /// What the exit code is if there was no proof either way.
 const NOT_RUN: u8 = 2;
 
@@ -108,13 +107,9 @@ async fn with_shop(
     shared: &Shared,
     progress: &Progress,
 ) -> Result<Report, StartError> {
-    let key = base64::engine::general_purpose::STANDARD.encode("sk_test_souk_sandbox:");
-    let stripe = shop
-        .at(Part::Stripe)
-        .with("authorization", format!("Basic {key}"));
     // A sixth of the orders want the last product twice over: a third of them find the shelf empty.
     let scarce = i64::from(args.orders / plan::PRODUCTS).max(1);
-    let people = Arc::new(People::gather(&shop, shop.at(Part::Gateway), stripe, scarce).await?);
+    let people = Arc::new(People::gather(&shop, shop.at(Part::Gateway), scarce).await?);
     progress.say("selling");
 
     let started = Instant::now();
@@ -129,9 +124,14 @@ async fn with_shop(
         &shared.tracker,
     );
     let telling = tell(count.clone(), progress);
-    let (memories, struck, ()) =
-        tokio::join!(buying, faults::strike(shop, &plan.blows, count, next), telling);
-    let (mut memories, faults::Struck { by_kind, mut shop }) = (memories, struck?);
+    let striking = faults::strike(shop, &plan.blows, count, next, &shared.tracker);
+    let (mut memories, struck, ()) = tokio::join!(buying, striking, telling);
+    let faults::Struck {
+        by_kind,
+        at_stripe,
+        reconciled,
+        mut shop,
+    } = struck?;
     let bought_for = started.elapsed();
 
     progress.say("nothing strikes any more; waiting until all work is done");
@@ -139,20 +139,25 @@ async fn with_shop(
         shop.ready(part).await?;
     }
     let books = Books::open(&shop.databases).await?;
-    let quiet = quiet(&books, &people, args.orders >= EXPIRES_FROM, progress).await?;
+    let rest = rest::come(&shop, &books, &people, args.orders >= EXPIRES_FROM, progress).await?;
     progress.say("checking the books and the promises");
     let audit = crate::audit::check(&books, AsOf::quiet(SystemClock.now())).await?;
-    let promises = promises::check(&people, &mut memories).await?;
+    let mut promises = promises::check(&people, &mut memories).await?;
+    promises.lines.push(rest::explained(&reconciled, &rest));
     books.close().await;
     shop.stop().await?;
     Ok(Report {
         args: args.clone(),
         struck: by_kind,
+        at_stripe,
         endings: report::endings(&memories),
-        quiet,
+        done: report::done(&memories),
+        objects: promises.objects,
+        reconciled: rest::told(&reconciled, &rest),
+        quiet: rest.quiet,
         bought_for,
         audit,
-        promises,
+        promises: promises.lines,
     })
 }
 
@@ -171,33 +176,5 @@ async fn tell(mut count: watch::Receiver<u32>, progress: &Progress) {
         }
         let now = *count.borrow_and_update();
         progress.say(&format!("{now} orders placed"));
-    }
-}
-
-/// Waits until there is nothing to do, several times in a row; how long it took, or what is left.
-async fn quiet(
-    books: &Books,
-    people: &People,
-    orders_end: bool,
-    progress: &Progress,
-) -> Result<Result<Duration, String>, StartError> {
-    let (started, mut in_a_row, mut said) = (Instant::now(), 0, Duration::ZERO);
-    loop {
-        let open = crate::audit::open_work(books).await?;
-        let unpaid = if orders_end { people.unpaid().await? } else { 0 };
-        let is_quiet = open.is_none() && unpaid == 0;
-        in_a_row = if is_quiet { in_a_row + 1 } else { 0 };
-        if in_a_row >= QUIET {
-            return Ok(Ok(started.elapsed()));
-        }
-        let left = format!("{open}, {unpaid} unpaid orders");
-        if started.elapsed() > PATIENCE {
-            return Ok(Err(left));
-        }
-        if started.elapsed() - said > TOLD_EVERY {
-            said = started.elapsed();
-            progress.say(&format!("still to do: {left}"));
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

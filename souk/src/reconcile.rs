@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use payment_service::domain::drift::{Finding, Scope};
 use payment_service::operator::{Reconciler, Report, reconcile};
-use payment_service::stripe::Stripe;
+use payment_service::stripe::{Stripe, StripeSettings};
 use pg::PgSettings;
 use runtime::{Settings, StartError, telemetry};
 use types::{OrderId, SystemClock};
@@ -72,6 +72,18 @@ async fn compare(args: ReconcileArgs) -> Result<Report, StartError> {
     };
     let provider = payment_service::config::provider(&mut settings);
     settings.finish()?;
+    run_once(url, provider, if args.open { Scope::Open } else { Scope::All }).await
+}
+
+/// Compares once, and repairs.
+///
+/// # Errors
+/// The database or the provider does not answer.
+pub(crate) async fn run_once(
+    url: String,
+    provider: StripeSettings,
+    scope: Scope,
+) -> Result<Report, StartError> {
     let clock = Arc::new(SystemClock);
     let database = PgSettings {
         max_connections: 2,
@@ -84,7 +96,6 @@ async fn compare(args: ReconcileArgs) -> Result<Report, StartError> {
         stripe: Stripe::new(provider, Arc::<SystemClock>::clone(&clock))?,
         clock,
     };
-    let scope = if args.open { Scope::Open } else { Scope::All };
     let report = reconcile(&desk, scope).await;
     desk.db.close().await;
     Ok(report?)
@@ -121,7 +132,8 @@ fn table(report: &Report) -> Vec<String> {
     lines
 }
 
-fn told(finding: &Finding) -> String {
+/// A finding in words.
+pub(crate) fn told(finding: &Finding) -> String {
     let order = finding.order.map(OrderId::get);
     let order = order.map_or_else(String::new, |id| format!(" of order {id}"));
     format!(

@@ -2,26 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+use super::endings::Placed;
 use super::faults::AHEAD;
-use super::people::{PAUSE, People, Person};
-use super::plan::{Ending, Script};
+use super::people::{People, Person};
+use super::plan::Script;
 
 /// Buyers at a time: most of them wait for what was struck to recover.
 const AT_ONCE: u32 = 40;
-/// How often somebody looks whether an order got where it should, each time a little later, before doing something
-/// else; the end is checked.
-const LOOKS: u32 = 25;
-/// How much later each look is.
-const PATIENT: Duration = Duration::from_millis(100);
-/// How often a card is tried while Stripe does not answer.
-const TRIES: u32 = 100;
-
 /// What a buyer remembers of an order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
@@ -45,8 +37,21 @@ pub(super) struct Memory {
     pub(super) saw_cancelled: bool,
     /// The shop said that all was refunded.
     pub(super) saw_refunded: bool,
+    /// The seller said that it is on its way.
+    pub(super) saw_shipped: bool,
+    /// It went on its way although it was shown to be disputed, as this.
+    pub(super) shipped_in_dispute: Option<String>,
+    /// What payers, banks, sellers and people at Stripe's dashboard did with it.
+    pub(super) done: Vec<&'static str>,
     /// Calls that were never answered.
     pub(super) unanswered: Vec<String>,
+}
+
+impl Memory {
+    /// Notes that something was done, if it was.
+    pub(super) fn did(&mut self, done: bool, what: &'static str) {
+        self.done.extend(done.then_some(what));
+    }
 }
 
 /// Places all orders; returns what was remembered of each.
@@ -94,7 +99,7 @@ async fn follow(
     people: &People,
     script: Script,
     memory: &mut Memory,
-    placed: impl FnOnce(),
+    counted: impl FnOnce(),
 ) -> Result<(), String> {
     let product = people
         .products
@@ -103,7 +108,7 @@ async fn follow(
         .buyers
         .get(usize::try_from(script.buyer).unwrap_or_default());
     let (Some((product, _)), Some(buyer)) = (product, buyer) else {
-        placed();
+        counted();
         return Ok(());
     };
     memory.wanted = json!({
@@ -111,7 +116,7 @@ async fn follow(
         "shippingAddress": "1 Loop Road", "shippingCity": "Utrecht", "shippingCountry": "NL",
     });
     let answer = place(buyer, memory).await;
-    placed();
+    counted();
     answer?;
     let Some(order) = memory.order.filter(|_| memory.accepted) else {
         return Ok(());
@@ -119,42 +124,13 @@ async fn follow(
     if script.again {
         place(buyer, memory).await?;
     }
-    let seen = until(buyer, order, &["confirmed", "paid", "cancelled"]).await?;
-    let intent = intent_of(buyer, order).await?;
-    if seen == "cancelled" {
-        return Ok(());
-    }
-    use Ending as E;
-    if matches!(script.ending, E::DeclineThenPay | E::Decline) {
-        pay(people, &intent, "pm_card_chargeDeclined").await?;
-    }
-    let pays = !matches!(script.ending, E::Decline | E::Cancel | E::Leave);
-    if pays {
-        memory.charged = pay(people, &intent, "pm_card_visa").await?;
-        let seen = until(buyer, order, &["paid", "cancelled", "refunded"]).await?;
-        memory.saw_paid = matches!(seen.as_str(), "paid" | "refunded");
-    }
-    if matches!(script.ending, E::Cancel | E::PayAndCancel) {
-        let path = format!("/api/orders/{order}/cancel");
-        let reason = json!({"reason": "changed my mind"});
-        let key = format!("{}-cancel", memory.key);
-        let answer = buyer.call("POST", &path, Some(&reason), &key).await?;
-        memory.saw_cancelled = answer.status == 200;
-    }
-    if memory.saw_paid && matches!(script.ending, E::PayAndRefund | E::PayAndRefundPart) {
-        let all = script.ending == E::PayAndRefund;
-        let ask = match all {
-            true => json!({"orderId": order}),
-            false => json!({"orderId": order, "amount": "1.50"}),
-        };
-        let key = format!("{}-refund", memory.key);
-        let answer = people
-            .admin
-            .call("POST", "/api/payments/refund", Some(&ask), &key)
-            .await?;
-        memory.saw_refunded = all && answer.status == 200;
-    }
-    Ok(())
+    let placed = Placed {
+        people,
+        buyer,
+        script,
+        order,
+    };
+    placed.follow(memory).await
 }
 
 /// Places the order under its key, again if need be, and notes what was answered.
@@ -173,48 +149,4 @@ pub(super) async fn place(buyer: &Person, memory: &mut Memory) -> Result<(), Str
     }
     memory.accepted |= matches!(answer.status, 200..=202);
     Ok(())
-}
-
-/// Looks at the order until it is in one of these states; returns the state in which it was last seen.
-async fn until(buyer: &Person, order: i64, states: &[&str]) -> Result<String, String> {
-    let mut seen = String::new();
-    for look in 1..=LOOKS {
-        let answer = buyer
-            .call("GET", &format!("/api/orders/{order}"), None, "")
-            .await?;
-        seen = answer.text("/status");
-        if states.contains(&seen.as_str()) {
-            break;
-        }
-        tokio::time::sleep(PATIENT * look).await;
-    }
-    Ok(seen)
-}
-
-async fn intent_of(buyer: &Person, order: i64) -> Result<String, String> {
-    let path = format!("/api/payments/order/{order}");
-    let answer = buyer.call("GET", &path, None, "").await?;
-    Ok(answer.text("/paymentIntentId"))
-}
-
-/// Tries a card until Stripe says something of it; whether the money was taken.
-async fn pay(people: &People, intent: &str, card: &str) -> Result<bool, String> {
-    if intent.is_empty() {
-        return Ok(false);
-    }
-    let path = format!("/v1/payment_intents/{intent}/confirm");
-    let mut last = String::new();
-    for _ in 0..TRIES {
-        match people.stripe.form(&path, format!("payment_method={card}")).await {
-            Ok(answer) if answer.status < 500 => {
-                // A card that was tried twice, since the first answer was lost, is told that it had succeeded.
-                let state = answer.text("/status") + &answer.text("/error/payment_intent/status");
-                return Ok(state == "succeeded");
-            }
-            Ok(answer) => last = answer.status.to_string(),
-            Err(error) => last = error,
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    Err(format!("Stripe never answered for {intent}; last: {last}"))
 }

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use payment_service::domain::drift::Scope;
+use payment_service::operator::Report as Reconciliation;
 use runtime::StartError;
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
-use super::plan::{Blow, Fault};
+use super::plan::{Blow, Fault, Part};
 use super::proxy::Mode;
 use super::shop::Shop;
 
@@ -17,6 +20,10 @@ pub(super) const AHEAD: u32 = 16;
 pub(super) struct Struck {
     /// How often each kind fell.
     pub(super) by_kind: BTreeMap<String, u32>,
+    /// How many calls and events went wrong at Stripe; those just before a kill of Stripe are not known.
+    pub(super) at_stripe: i64,
+    /// What came of reconciling meanwhile.
+    pub(super) reconciled: Vec<Result<Reconciliation, String>>,
     /// The shop, struck.
     pub(super) shop: Shop,
 }
@@ -27,8 +34,9 @@ pub(super) async fn strike(
     blows: &[Blow],
     mut placed: watch::Receiver<u32>,
     next: watch::Sender<u32>,
+    tracker: &TaskTracker,
 ) -> Result<Struck, StartError> {
-    let mut by_kind = BTreeMap::new();
+    let (mut by_kind, mut at_stripe, mut reconciling) = (BTreeMap::new(), 0, Vec::new());
     for blow in blows {
         next.send_replace(blow.after);
         loop {
@@ -41,7 +49,17 @@ pub(super) async fn strike(
                 Err(_) => {}
             }
         }
-        one(&mut shop, blow.fault).await?;
+        match blow.fault {
+            // It takes its time, while blows go on.
+            Fault::Reconcile => reconciling.push(tracker.spawn(shop.reconciliation(Scope::Open))),
+            Fault::Kill(Part::Stripe) => {
+                // Its rules go with it.
+                shop.ready(Part::Stripe).await?;
+                at_stripe += shop.stripe().struck().await?;
+                one(&mut shop, blow.fault).await?;
+            }
+            fault => one(&mut shop, fault).await?,
+        }
         *by_kind.entry(blow.fault.kind()).or_default() += 1;
     }
     next.send_replace(u32::MAX);
@@ -50,7 +68,19 @@ pub(super) async fn strike(
         shop.revive_all()?;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    Ok(Struck { by_kind, shop })
+    shop.ready(Part::Stripe).await?;
+    at_stripe += shop.stripe().struck().await?;
+    shop.stripe().relent().await?;
+    let mut reconciled = Vec::new();
+    for run in reconciling {
+        reconciled.push(run.await?.map_err(|e| e.to_string()));
+    }
+    Ok(Struck {
+        by_kind,
+        at_stripe,
+        reconciled,
+        shop,
+    })
 }
 
 async fn one(shop: &mut Shop, fault: Fault) -> Result<(), StartError> {
@@ -79,6 +109,19 @@ async fn one(shop: &mut Shop, fault: Fault) -> Result<(), StartError> {
             }
         }
         Fault::Webhooks(mischief, lasts) => shop.road.set(mischief, millis(lasts)),
+        Fault::Calls(trouble, (method, path), count) => {
+            let rule = trouble.rule();
+            let rule = format!("on=request&method={method}&path={path}&{rule}&count={count}");
+            shop.ready(Part::Stripe).await?;
+            shop.stripe().rule(&rule).await?;
+        }
+        Fault::Events(mishap, kind, count) => {
+            let rule = format!("on=webhook&type={kind}&{}&count={count}", mishap.rule());
+            shop.ready(Part::Stripe).await?;
+            shop.stripe().rule(&rule).await?;
+        }
+        // Its runner sees to it.
+        Fault::Reconcile => {}
     }
     Ok(())
 }

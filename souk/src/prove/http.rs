@@ -73,6 +73,11 @@ impl Http {
         self.send(Method::POST, path, "application/json", body).await
     }
 
+    pub(super) async fn put(&self, path: &str, body: &Value) -> Result<Answer, String> {
+        let body = body.to_string().into();
+        self.send(Method::PUT, path, "application/json", body).await
+    }
+
     pub(super) async fn form(&self, path: &str, body: String) -> Result<Answer, String> {
         let kind = "application/x-www-form-urlencoded";
         self.send(Method::POST, path, kind, body.into()).await

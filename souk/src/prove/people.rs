@@ -7,6 +7,7 @@ use runtime::StartError;
 use serde_json::{Value, json};
 
 use super::http::{Answer, Http};
+use super::outside::Stripe;
 use super::plan::{BUYERS, PRODUCTS};
 use super::shop::Shop;
 use types::SystemClock;
@@ -34,19 +35,16 @@ pub(super) struct People {
     pub(super) admin: Person,
     /// Products, with what was on the shelf at first.
     pub(super) products: Vec<(i64, i64)>,
-    /// The stand-in for Stripe, with its key.
-    pub(super) stripe: Http,
+    /// Whose products are on sale.
+    pub(super) seller: Person,
+    /// What happens at Stripe without the shop.
+    pub(super) stripe: Stripe,
     pub(super) gateway: Http,
 }
 
 impl People {
     /// Signs everybody up, and fills the shelves; `scarce` on the last one.
-    pub(super) async fn gather(
-        shop: &Shop,
-        gateway: Http,
-        stripe: Http,
-        scarce: i64,
-    ) -> Result<Self, StartError> {
+    pub(super) async fn gather(shop: &Shop, gateway: Http, scarce: i64) -> Result<Self, StartError> {
         let users = pg::connect(&pg::PgSettings::new(shop.databases.user.clone(), "souk-prove")).await?;
         let admin = "admin@prove.example";
         user_service::operator::create_admin(&users, &SystemClock, admin, PASSWORD).await?;
@@ -74,7 +72,8 @@ impl People {
             buyers,
             admin,
             products,
-            stripe,
+            seller,
+            stripe: shop.stripe(),
             gateway,
         })
     }
@@ -161,6 +160,7 @@ impl Person {
         }
         match (method, body) {
             ("POST", Some(body)) => http.post(path, body).await,
+            ("PUT", Some(body)) => http.put(path, body).await,
             _ => http.get(path).await,
         }
     }

@@ -1,6 +1,10 @@
 //! What is going to happen, from the seed alone: the same seed is the same plan, on any machine.
 
-use std::fmt;
+mod fault;
+mod script;
+
+pub use fault::{CALLS, EVENTS, Fault, Link, Mischief, Mishap, Part, Trouble};
+pub use script::{Ending, Script};
 
 /// SplitMix64 (Steele, Lea, Flood, 2014): small, and the same everywhere.
 #[derive(Clone, Debug)]
@@ -28,6 +32,13 @@ impl Rng {
         low + u32::try_from(self.draw() % span).unwrap_or_default()
     }
 
+    /// One of `choices`, each as often as the others.
+    fn one_of<T: Copy>(&mut self, choices: &[T], or: T) -> T {
+        let last = u32::try_from(choices.len().saturating_sub(1)).unwrap_or_default();
+        let at = usize::try_from(self.between(0, last)).unwrap_or_default();
+        choices.get(at).copied().unwrap_or(or)
+    }
+
     /// One of `choices`, as often as its weight says.
     fn weighted<T: Copy>(&mut self, choices: &[(u32, T)], or: T) -> T {
         let all: u32 = choices.iter().map(|(weight, _)| weight).sum();
@@ -42,136 +53,6 @@ impl Rng {
     }
 }
 
-/// What can be struck.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Part {
-    /// api-gateway.
-    Gateway,
-    /// user-service.
-    User,
-    /// product-service.
-    Product,
-    /// order-service.
-    Order,
-    /// payment-service.
-    Payment,
-    /// The stand-in for Stripe.
-    Stripe,
-    /// The database server.
-    Postgres,
-}
-
-impl Part {
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Gateway => api_gateway::NAME,
-            Self::User => user_service::NAME,
-            Self::Product => product_service::NAME,
-            Self::Order => order_service::NAME,
-            Self::Payment => payment_service::NAME,
-            Self::Stripe => stripe_sandbox::NAME,
-            Self::Postgres => "postgres",
-        }
-    }
-}
-
-/// A connection that can be disturbed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Link {
-    /// A service to its database.
-    Database(Part),
-    /// The services to the internal port of one of them.
-    Rpc(Part),
-    /// The gateway to a service.
-    Http(Part),
-    /// payment-service to Stripe.
-    Stripe,
-}
-
-impl Link {
-    /// All of them.
-    pub const ALL: [Self; 13] = [
-        Self::Database(Part::User),
-        Self::Database(Part::Product),
-        Self::Database(Part::Order),
-        Self::Database(Part::Payment),
-        Self::Rpc(Part::User),
-        Self::Rpc(Part::Product),
-        Self::Rpc(Part::Order),
-        Self::Rpc(Part::Payment),
-        Self::Http(Part::User),
-        Self::Http(Part::Product),
-        Self::Http(Part::Order),
-        Self::Http(Part::Payment),
-        Self::Stripe,
-    ];
-}
-
-impl fmt::Display for Link {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Database(part) => write!(f, "{} to its database", part.name()),
-            Self::Rpc(part) => write!(f, "calls of {}", part.name()),
-            Self::Http(part) => write!(f, "the gateway to {}", part.name()),
-            Self::Stripe => f.write_str("payment-service to Stripe"),
-        }
-    }
-}
-
-/// What becomes of webhooks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mischief {
-    /// Each comes twice.
-    Duplicate,
-    /// They are refused; Stripe sends them again.
-    Refuse,
-    /// They are taken and never arrive.
-    Lose,
-    /// Later ones overtake earlier ones.
-    Reorder,
-}
-
-/// One blow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// `kill -9`.
-    Kill(Part),
-    /// SIGSTOP, and SIGCONT after so many milliseconds.
-    Stop(Part, u32),
-    /// Every piece of data is so many milliseconds late, for so many milliseconds.
-    Delay(Link, u32, u32),
-    /// All connections break.
-    Reset(Link),
-    /// Nothing gets through for so many milliseconds: calls time out.
-    Silence(Link, u32),
-    /// What is asked arrives, and the answer is lost, for so many milliseconds.
-    LoseAnswers(Link, u32),
-    /// Webhooks suffer for so many milliseconds.
-    Webhooks(Mischief, u32),
-}
-
-impl Fault {
-    /// What kind of blow it is, for the report.
-    #[must_use]
-    pub fn kind(self) -> String {
-        match self {
-            Self::Kill(part) => format!("kill -9 of {}", part.name()),
-            Self::Stop(part, _) => format!("{} stopped (SIGSTOP) for a while", part.name()),
-            Self::Delay(..) => "a connection slowed down".to_owned(),
-            Self::Reset(_) => "all connections of a link broken".to_owned(),
-            Self::Silence(Link::Stripe, _) => "Stripe timed out".to_owned(),
-            Self::Silence(..) => "a link fell silent".to_owned(),
-            Self::LoseAnswers(..) => "answers lost after the work was done".to_owned(),
-            Self::Webhooks(Mischief::Duplicate, _) => "webhooks duplicated".to_owned(),
-            Self::Webhooks(Mischief::Refuse, _) => "webhooks refused".to_owned(),
-            Self::Webhooks(Mischief::Lose, _) => "webhooks lost for good".to_owned(),
-            Self::Webhooks(Mischief::Reorder, _) => "webhooks reordered".to_owned(),
-        }
-    }
-}
-
 /// A blow, and when it falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blow {
@@ -179,42 +60,6 @@ pub struct Blow {
     pub after: u32,
     /// What.
     pub fault: Fault,
-}
-
-/// What a buyer does after ordering.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Ending {
-    /// Pays.
-    Pay,
-    /// Is declined, and pays with another card.
-    DeclineThenPay,
-    /// Is declined, and leaves.
-    Decline,
-    /// Cancels before paying.
-    Cancel,
-    /// Pays, and cancels.
-    PayAndCancel,
-    /// Pays, and an admin refunds all.
-    PayAndRefund,
-    /// Pays, and an admin refunds a part.
-    PayAndRefundPart,
-    /// Leaves; the order expires.
-    Leave,
-}
-
-/// One order, from the buyer's side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Script {
-    /// Which account.
-    pub buyer: u32,
-    /// Which product.
-    pub product: u32,
-    /// How many.
-    pub quantity: u32,
-    /// And then.
-    pub ending: Ending,
-    /// Sends the order again with the same key once it was answered.
-    pub again: bool,
 }
 
 /// Accounts that buy.
@@ -236,13 +81,13 @@ impl Plan {
     #[must_use]
     pub fn of(seed: u64, orders: u32, kills: u32) -> Self {
         let mut rng = Rng::new(seed);
-        let scripts = (0..orders).map(|_| script(&mut rng)).collect();
+        let scripts = (0..orders).map(|n| script(&mut rng, n)).collect();
         let mut blows = Vec::new();
         // Half as many other blows as kills, and each kind of mischief at least once.
         for n in 0..kills {
             blows.push(blow(&mut rng, orders, |rng| kill(rng, n)));
         }
-        for n in 0..(kills / 2).max(8) {
+        for n in 0..(kills / 2).max(DISTURBANCES) {
             blows.push(blow(&mut rng, orders, |rng| disturbance(rng, n)));
         }
         blows.sort_by_key(|blow| blow.after);
@@ -273,9 +118,11 @@ fn kill(rng: &mut Rng, n: u32) -> Fault {
     Fault::Kill(rng.weighted(&parts, Part::Order))
 }
 
+/// Kinds of other blows.
+const DISTURBANCES: u32 = 24;
+
 fn disturbance(rng: &mut Rng, n: u32) -> Fault {
-    let link = usize::try_from(rng.between(0, 12)).unwrap_or_default();
-    let link = Link::ALL.get(link).copied().unwrap_or(Link::Stripe);
+    let link = rng.one_of(&Link::ALL, Link::Stripe);
     let parts = [
         (3, Part::Order),
         (3, Part::Payment),
@@ -286,7 +133,10 @@ fn disturbance(rng: &mut Rng, n: u32) -> Fault {
     ];
     let part = rng.weighted(&parts, Part::Order);
     let (short, long) = (rng.between(200, 1_500), rng.between(1_000, 4_000));
-    match n % 11 {
+    let call = rng.one_of(&CALLS, ("POST", "/v1/refunds"));
+    let events = rng.one_of(&EVENTS, "*");
+    let (few, many) = (rng.between(1, 4), rng.between(5, 30));
+    match n % DISTURBANCES {
         0 => Fault::Webhooks(Mischief::Duplicate, long),
         1 => Fault::LoseAnswers(link, short),
         2 => Fault::Webhooks(Mischief::Reorder, long),
@@ -297,33 +147,42 @@ fn disturbance(rng: &mut Rng, n: u32) -> Fault {
         7 => Fault::Reset(link),
         8 => Fault::Delay(link, rng.between(20, 300), long),
         9 => Fault::Silence(link, short),
-        _ => Fault::LoseAnswers(Link::Stripe, short),
+        10 => Fault::LoseAnswers(Link::Stripe, short),
+        11 => Fault::Calls(Trouble::Refused(409), call, few),
+        12 => Fault::Events(Mishap::Dropped, "*", many),
+        13 => Fault::Calls(Trouble::Refused(429), call, few),
+        14 => Fault::Events(Mishap::Doubled(few), events, many),
+        15 => Fault::Calls(Trouble::Refused(500), call, few),
+        16 => Fault::Events(Mishap::Late(long), events, many),
+        17 => Fault::Calls(Trouble::DoneAndDenied, call, few),
+        18 => Fault::Events(Mishap::Overtaken, events, many),
+        19 => Fault::Calls(Trouble::DoneAndCut, call, few),
+        20 => Fault::Calls(Trouble::Hangs, call, few),
+        21 => Fault::Events(Mishap::Dropped, events, many),
+        22 => Fault::Calls(Trouble::DoneAndHangs, call, few),
+        _ => Fault::Reconcile,
     }
 }
 
-fn script(rng: &mut Rng) -> Script {
-    let endings = [
-        (56, Ending::Pay),
-        (8, Ending::DeclineThenPay),
-        (5, Ending::Decline),
-        (7, Ending::Cancel),
-        (8, Ending::PayAndCancel),
-        (5, Ending::PayAndRefund),
-        (4, Ending::PayAndRefundPart),
-        (7, Ending::Leave),
-    ];
+/// The first orders end in every way that there is.
+fn script(rng: &mut Rng, n: u32) -> Script {
+    let drawn = rng.weighted(&Ending::ALL, Ending::Pay);
+    let each = usize::try_from(n).ok().and_then(|n| Ending::ALL.get(n));
     Script {
         buyer: rng.between(0, BUYERS - 1),
         product: rng.between(0, PRODUCTS - 1),
         quantity: rng.between(1, 3),
-        ending: rng.weighted(&endings, Ending::Pay),
+        ending: each.map_or(drawn, |(_, ending)| *ending),
+        heads: rng.between(0, 1) == 1,
         again: rng.between(1, 8) == 1,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, Part, Plan, Rng};
+    use std::collections::BTreeSet;
+
+    use super::{DISTURBANCES, Ending, Fault, Part, Plan, Rng};
 
     // The first numbers of the published generator, from seed 1234567.
     #[test]
@@ -355,5 +214,29 @@ mod tests {
         assert!(plan.blows.iter().any(|b| b.fault == Fault::Kill(Part::Postgres)));
         assert!(plan.blows.iter().all(|b| b.after >= 3 && b.after <= 57));
         assert!(plan.blows.is_sorted_by_key(|b| b.after));
+    }
+    // PAY-16, PAY-20
+    #[test]
+    fn the_shortest_plan_has_every_kind_of_blow_and_most_ways_for_an_order_to_end() {
+        let plan = Plan::of(3, 60, 6);
+        let kinds: BTreeSet<String> = plan.blows.iter().map(|b| b.fault.kind()).collect();
+        let others = plan.blows.iter().filter(|b| !matches!(b.fault, Fault::Kill(_)));
+        assert_eq!(others.count(), usize::try_from(DISTURBANCES).unwrap());
+        for kind in [
+            "Stripe answers 409",
+            "Stripe answers 429",
+            "Stripe answers 500",
+            "Stripe's events are dropped",
+            "Stripe's events overtake one another",
+            "reconciliation",
+        ] {
+            assert!(kinds.contains(kind), "{kind} is not in {kinds:?}");
+        }
+        assert!(
+            Ending::ALL
+                .iter()
+                .all(|(_, ending)| plan.scripts.iter().any(|s| s.ending == *ending))
+        );
+        assert_eq!(Ending::ALL.iter().map(|(weight, _)| weight).sum::<u32>(), 100);
     }
 }

@@ -1,25 +1,34 @@
 //! What the shop promised its buyers, against what became of their orders, and against what Stripe did.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use pg::audit::Tally;
-use serde_json::Value;
 
 use super::buyers::{Memory, place};
-use super::http::Http;
+use super::money::{Money, minor, number, text};
 use super::people::{People, Person};
 use crate::audit::Line;
 
 /// An order as it is in the end.
-struct Ended {
-    status: String,
-    total_minor: i64,
+pub(super) struct Ended {
+    pub(super) status: String,
+    pub(super) total_minor: i64,
+    /// How its dispute stands; empty if there is none.
+    pub(super) dispute: String,
     product: i64,
     quantity: i64,
 }
 
+/// What came of the promises.
+pub(super) struct Kept {
+    /// How each fared.
+    pub(super) lines: Vec<Line>,
+    /// How many objects Stripe has, by what they are and how they stand.
+    pub(super) objects: BTreeMap<String, u32>,
+}
+
 /// Checks every promise; asks first for the answers that were never got, under their keys.
-pub(super) async fn check(people: &People, memories: &mut [Memory]) -> Result<Vec<Line>, String> {
+pub(super) async fn check(people: &People, memories: &mut [Memory]) -> Result<Kept, String> {
     for memory in memories.iter_mut() {
         let buyer = people
             .buyers
@@ -30,8 +39,10 @@ pub(super) async fn check(people: &People, memories: &mut [Memory]) -> Result<Ve
     }
     let orders = all_orders(&people.admin).await?;
     let money = Money::of(&people.stripe).await?;
+    let posted = money.posted(&people.admin).await?;
+    let disputes = money.disputes(&people.admin, memories, &orders).await?;
     let line = |rule, holds, tally| Line { rule, holds, tally };
-    Ok(vec![
+    let lines = vec![
         line("ORD-5", "one key is one order", keys(memories, &orders)),
         line(
             "ORD-8",
@@ -49,11 +60,25 @@ pub(super) async fn check(people: &People, memories: &mut [Memory]) -> Result<Ve
             money.kept(memories, &orders),
         ),
         line(
+            "PAY-17",
+            "each object moved in the ledger what it moved at Stripe",
+            posted,
+        ),
+        line(
+            "PAY-15",
+            "an order says what its dispute is, and is not shipped meanwhile",
+            disputes,
+        ),
+        line(
             "STK-3",
             "shelves hold what was not sold",
             shelves(people, &orders).await?,
         ),
-    ])
+    ];
+    Ok(Kept {
+        lines,
+        objects: money.objects,
+    })
 }
 
 fn keys(memories: &[Memory], orders: &HashMap<i64, Ended>) -> Tally {
@@ -87,15 +112,18 @@ fn seen(memories: &[Memory], orders: &HashMap<i64, Ended>) -> Tally {
             continue;
         };
         let status = ended.status.as_str();
+        let on_its_way = matches!(status, "paid" | "processing" | "shipped" | "delivered");
         let fits = if memory.saw_cancelled {
             status == "cancelled"
         } else if memory.saw_refunded {
             status == "refunded"
+        } else if memory.saw_shipped {
+            matches!(status, "shipped" | "delivered")
         } else if memory.saw_paid {
-            matches!(status, "paid" | "processing" | "refunded")
+            on_its_way || status == "refunded"
         } else if memory.charged {
             // Money for an order whose time was over goes back.
-            matches!(status, "paid" | "processing" | "refunded" | "cancelled")
+            on_its_way || matches!(status, "refunded" | "cancelled")
         } else {
             matches!(status, "confirmed" | "cancelled" | "paid")
         };
@@ -127,91 +155,6 @@ async fn shelves(people: &People, orders: &HashMap<i64, Ended>) -> Result<Tally,
     Ok(tally)
 }
 
-/// What Stripe did, by order.
-struct Money {
-    /// The intents of each order that took money, with how much.
-    taken: HashMap<i64, Vec<(String, i64)>>,
-    /// How many charges of each intent succeeded, and how much of them went back.
-    charges: HashMap<String, (u32, i64)>,
-}
-
-impl Money {
-    async fn of(stripe: &Http) -> Result<Self, String> {
-        let mut money = Self {
-            taken: HashMap::new(),
-            charges: HashMap::new(),
-        };
-        for intent in all(stripe, "/v1/payment_intents").await? {
-            let order = intent.pointer("/metadata/order_id").and_then(Value::as_str);
-            let received = number(&intent, "/amount_received");
-            if let Some(order) = order.and_then(|order| order.parse().ok())
-                && received > 0
-            {
-                let entry = (text(&intent, "/id"), received);
-                money.taken.entry(order).or_default().push(entry);
-            }
-        }
-        for charge in all(stripe, "/v1/charges").await? {
-            if text(&charge, "/status") == "succeeded" {
-                let entry = money.charges.entry(text(&charge, "/payment_intent")).or_default();
-                entry.0 += 1;
-                entry.1 += number(&charge, "/amount_refunded");
-            }
-        }
-        Ok(money)
-    }
-
-    fn charges(&self, orders: &HashMap<i64, Ended>) -> Tally {
-        let mut tally = Tally::default();
-        for (order, intents) in &self.taken {
-            let sum: i64 = intents.iter().map(|(_, amount)| amount).sum();
-            let charges: u32 = intents
-                .iter()
-                .map(|(intent, _)| self.charges.get(intent).map_or(0, |c| c.0))
-                .sum();
-            let costs = orders.get(order).map_or(0, |o| o.total_minor);
-            let wrong = charges != 1 || sum != costs;
-            tally.note(wrong.then(|| format!("order {order} costs {costs}: {charges} charges took {sum}")));
-        }
-        tally
-    }
-
-    fn kept(&self, memories: &[Memory], orders: &HashMap<i64, Ended>) -> Tally {
-        let mut tally = Tally::default();
-        for (id, order) in orders {
-            let taken = self.taken.get(id);
-            let sum: i64 = taken
-                .iter()
-                .flat_map(|t| t.iter())
-                .map(|(_, amount)| amount)
-                .sum();
-            let back: i64 = taken
-                .iter()
-                .flat_map(|t| t.iter())
-                .map(|(intent, _)| self.charges.get(intent).map_or(0, |c| c.1))
-                .sum();
-            let fits = match order.status.as_str() {
-                "cancelled" | "refunded" => sum == back,
-                "confirmed" | "pending" => sum == 0,
-                _ => sum == order.total_minor && back < sum,
-            };
-            tally.note((!fits).then(|| {
-                format!(
-                    "order {id} is {}: Stripe took {sum} and gave back {back}",
-                    order.status
-                )
-            }));
-        }
-        let charged = memories.iter().filter(|m| m.charged).filter_map(|m| m.order);
-        for order in charged.filter(|order| !self.taken.contains_key(order)) {
-            tally.note(Some(format!(
-                "Stripe said that order {order} was paid, and knows nothing of it"
-            )));
-        }
-        tally
-    }
-}
-
 async fn all_orders(admin: &Person) -> Result<HashMap<i64, Ended>, String> {
     let (mut orders, mut path) = (HashMap::new(), "/api/orders?as=admin&limit=100".to_owned());
     loop {
@@ -223,6 +166,7 @@ async fn all_orders(admin: &Person) -> Result<HashMap<i64, Ended>, String> {
             let ended = Ended {
                 status: text(&order, "/status"),
                 total_minor: minor(&text(&order, "/total")),
+                dispute: text(&order, "/disputeStatus"),
                 product: number(&order, "/items/0/productId"),
                 quantity: number(&order, "/items/0/quantity"),
             };
@@ -234,34 +178,4 @@ async fn all_orders(admin: &Person) -> Result<HashMap<i64, Ended>, String> {
         }
         path = format!("/api/orders?as=admin&limit=100&cursor={cursor}");
     }
-}
-
-/// Everything in one of Stripe's lists.
-async fn all(stripe: &Http, list: &str) -> Result<Vec<Value>, String> {
-    let (mut everything, mut path) = (Vec::new(), format!("{list}?limit=100"));
-    loop {
-        let page = stripe.get(&path).await?;
-        let data = page.list("/data");
-        let last = data.last().map(|item| text(item, "/id"));
-        everything.extend(data);
-        let more = page.body.pointer("/has_more").and_then(Value::as_bool);
-        match last.filter(|_| more == Some(true)) {
-            Some(last) => path = format!("{list}?limit=100&starting_after={last}"),
-            None => return Ok(everything),
-        }
-    }
-}
-
-/// An amount with two decimals in minor units; -1 if it is none.
-fn minor(amount: &str) -> i64 {
-    amount.replace('.', "").parse().unwrap_or(-1)
-}
-
-fn text(value: &Value, pointer: &str) -> String {
-    let found = value.pointer(pointer).and_then(Value::as_str);
-    found.unwrap_or_default().to_owned()
-}
-
-fn number(value: &Value, pointer: &str) -> i64 {
-    value.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
 }

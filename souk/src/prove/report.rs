@@ -12,7 +12,15 @@ use crate::cli::ProveArgs;
 pub(super) struct Report {
     pub(super) args: ProveArgs,
     pub(super) struck: BTreeMap<String, u32>,
+    /// How many calls and events went wrong at Stripe.
+    pub(super) at_stripe: i64,
     pub(super) endings: BTreeMap<&'static str, u32>,
+    /// What payers, banks, sellers and people at Stripe's dashboard did.
+    pub(super) done: BTreeMap<&'static str, u32>,
+    /// What Stripe has in the end.
+    pub(super) objects: BTreeMap<String, u32>,
+    /// How reconciling went.
+    pub(super) reconciled: String,
     /// Whether all work was done within the time that there is for it.
     pub(super) quiet: Result<Duration, String>,
     pub(super) bought_for: Duration,
@@ -47,6 +55,20 @@ pub(super) fn endings(memories: &[Memory]) -> BTreeMap<&'static str, u32> {
     endings
 }
 
+/// What payers, banks, sellers and people at Stripe's dashboard did, and how often.
+pub(super) fn done(memories: &[Memory]) -> BTreeMap<&'static str, u32> {
+    let mut done = BTreeMap::new();
+    for what in memories.iter().flat_map(|memory| &memory.done) {
+        *done.entry(*what).or_default() += 1;
+    }
+    done
+}
+
+fn listed<K: std::fmt::Display>(counts: &BTreeMap<K, u32>) -> String {
+    let listed: Vec<String> = counts.iter().map(|(what, n)| format!("{n} {what}")).collect();
+    listed.join(", ")
+}
+
 impl Report {
     /// Whether the shop proved itself.
     pub(super) fn holds(&self) -> bool {
@@ -74,15 +96,18 @@ impl Report {
                 .map(|(kind, times)| format!("- {times} × {kind}")),
         );
         lines.push(String::new());
-        let endings: Vec<String> = self
-            .endings
-            .iter()
-            .map(|(what, n)| format!("{n} {what}"))
-            .collect();
+        lines.push(format!(
+            "At Stripe {} calls and events went wrong on demand. Payers, banks, sellers and people at its dashboard did: \
+             {}.",
+            self.at_stripe,
+            listed(&self.done)
+        ));
         lines.push(format!(
             "For their buyers the orders ended as: {}.",
-            endings.join(", ")
+            listed(&self.endings)
         ));
+        lines.push(format!("Stripe has in the end: {}.", listed(&self.objects)));
+        lines.push(self.reconciled.clone());
         lines.push(match &self.quiet {
             Ok(after) => format!("All work was done {} s after the last order.", after.as_secs()),
             Err(open) => {

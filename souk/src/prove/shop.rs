@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use base64::Engine as _;
+use payment_service::domain::drift::Scope;
+use payment_service::operator::Report as Reconciliation;
 use pg::server::{PrivateServer, ServerOptions};
-use runtime::{Shared, StartError};
+use runtime::{Settings, Shared, StartError};
 use tokio::process::{Child, Command};
 
 use super::http::Http;
+use super::outside::Stripe;
 use super::plan::{Link, Part};
 use super::proxy::{Proxy, Target};
 use super::webhooks::Road;
@@ -100,6 +104,15 @@ impl Shop {
         Http::new(format!("http://127.0.0.1:{}", self.base + offset(part)))
     }
 
+    /// The stand-in for Stripe, with its key.
+    pub(super) fn stripe(&self) -> Stripe {
+        let key = base64::engine::general_purpose::STANDARD.encode("sk_test_souk_sandbox:");
+        let http = self
+            .at(Part::Stripe)
+            .with("authorization", format!("Basic {key}"));
+        Stripe(http)
+    }
+
     fn settings_with(&self, webhooks: &str, payment_window: Duration) -> Vec<(String, String)> {
         let link = |link: Link| {
             let port = self.links.get(&link).map_or(0, |proxy| proxy.port);
@@ -140,6 +153,32 @@ impl Shop {
         Some(format!(
             "postgres://{name}@127.0.0.1:{port}/{name}?sslmode=disable"
         ))
+    }
+
+    /// Holds payments against Stripe's books: of what is open, by the same links as payment-service; of everything,
+    /// by none that is disturbed.
+    pub(super) fn reconciliation(
+        &self,
+        scope: Scope,
+    ) -> impl Future<Output = Result<Reconciliation, StartError>> + Send + use<> {
+        let direct = scope == Scope::All;
+        let stripe = self.links.get(&Link::Stripe).map_or(0, |proxy| proxy.port);
+        let stripe = if direct {
+            self.base + offset(Part::Stripe)
+        } else {
+            stripe
+        };
+        let database = match direct {
+            true => self.databases.payment.clone(),
+            false => self.database_of(Part::Payment).unwrap_or_default(),
+        };
+        async move {
+            let at = ("STRIPE_API_URL".to_owned(), format!("http://127.0.0.1:{stripe}"));
+            let mut settings = Settings::of([at], None);
+            let provider = payment_service::config::provider(&mut settings);
+            settings.finish()?;
+            crate::reconcile::run_once(database, provider, scope).await
+        }
     }
 
     fn spawn(&mut self, part: Part) -> Result<(), StartError> {

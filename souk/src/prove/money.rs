@@ -1,0 +1,283 @@
+//! Stripe's books against the shop's: object by object, and order by order.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use pg::audit::Tally;
+use serde_json::Value;
+
+use super::buyers::Memory;
+use super::outside::Stripe;
+use super::people::Person;
+use super::promises::Ended;
+
+/// What Stripe did for one order.
+#[derive(Debug, Default)]
+struct OfOrder {
+    /// What its intents received.
+    taken: i64,
+    /// How many charges succeeded.
+    charges: u32,
+    /// How much of them went back.
+    back: i64,
+    /// How much banks have taken, and not given back.
+    with_banks: i64,
+    /// Its intents that were cancelled.
+    cancelled: u32,
+    /// Its disputes, by how they stand.
+    disputes: Vec<String>,
+}
+
+/// What one object moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Moved {
+    order: i64,
+    /// What came, less what went, in minor units.
+    minor: i64,
+    /// What Stripe kept of it for a dispute.
+    fee: i64,
+}
+
+/// What Stripe's books say.
+pub(super) struct Money {
+    orders: HashMap<i64, OfOrder>,
+    /// What each intent, refund and dispute moved.
+    moved: BTreeMap<String, Moved>,
+    /// How many objects there are, by what they are and how they stand.
+    pub(super) objects: BTreeMap<String, u32>,
+}
+
+impl Money {
+    /// Reads all of them.
+    pub(super) async fn of(stripe: &Stripe) -> Result<Self, String> {
+        let mut money = Self {
+            orders: HashMap::new(),
+            moved: BTreeMap::new(),
+            objects: BTreeMap::new(),
+        };
+        // What each object's order is, and by which name our ledger knows it.
+        let mut known: HashMap<String, (i64, String)> = HashMap::new();
+        for intent in stripe.all("payment_intents").await? {
+            let order = text(&intent, "/metadata/order_id").parse().unwrap_or_default();
+            let of_order = money.orders.entry(order).or_default();
+            of_order.taken += number(&intent, "/amount_received");
+            of_order.cancelled += u32::from(text(&intent, "/status") == "canceled");
+            money.count("payment intents", &intent);
+            let id = text(&intent, "/id");
+            known.insert(id.clone(), (order, id));
+        }
+        for charge in stripe.all("charges").await? {
+            let named = known.get(&text(&charge, "/payment_intent"));
+            let (order, intent) = named.cloned().unwrap_or_default();
+            if text(&charge, "/status") == "succeeded" {
+                let of_order = money.orders.entry(order).or_default();
+                of_order.charges += 1;
+                of_order.back += number(&charge, "/amount_refunded");
+            }
+            known.insert(text(&charge, "/id"), (order, intent));
+        }
+        for list in ["refunds", "disputes"] {
+            for object in stripe.all(list).await? {
+                let named = known.get(&text(&object, "/payment_intent"));
+                let order = named.map_or(0, |(order, _)| *order);
+                let id = text(&object, "/id");
+                known.insert(id.clone(), (order, id));
+                money.count(list, &object);
+                if list == "disputes" {
+                    let of_order = money.orders.entry(order).or_default();
+                    of_order.disputes.push(text(&object, "/status"));
+                }
+            }
+        }
+        for moved in stripe.all("balance_transactions").await? {
+            let of_dispute = text(&moved, "/type") == "adjustment";
+            let (order, object) = known.get(&text(&moved, "/source")).cloned().unwrap_or_default();
+            let entry = money.moved.entry(object).or_default();
+            entry.order = order;
+            entry.minor += number(&moved, "/amount");
+            if of_dispute {
+                entry.fee += number(&moved, "/fee");
+                money.orders.entry(order).or_default().with_banks -= number(&moved, "/amount");
+            }
+        }
+        Ok(money)
+    }
+
+    fn count(&mut self, what: &str, object: &Value) {
+        let entry = self.objects.entry(format!("{what} {}", text(object, "/status")));
+        *entry.or_default() += 1;
+    }
+
+    /// Nothing is charged twice.
+    pub(super) fn charges(&self, orders: &HashMap<i64, Ended>) -> Tally {
+        let mut tally = Tally::default();
+        for (order, of_order) in self.orders.iter().filter(|(_, o)| o.taken > 0 || o.charges > 0) {
+            let (charges, sum) = (of_order.charges, of_order.taken);
+            let costs = orders.get(order).map_or(0, |o| o.total_minor);
+            let wrong = charges != 1 || sum != costs;
+            tally.note(wrong.then(|| format!("order {order} costs {costs}: {charges} charges took {sum}")));
+        }
+        tally
+    }
+
+    /// What is left of each order's money is what its status says.
+    pub(super) fn kept(&self, memories: &[Memory], orders: &HashMap<i64, Ended>) -> Tally {
+        let (mut tally, none) = (Tally::default(), OfOrder::default());
+        for (id, order) in orders {
+            let of_order = self.orders.get(id).unwrap_or(&none);
+            let OfOrder {
+                taken,
+                back,
+                with_banks,
+                cancelled,
+                ..
+            } = *of_order;
+            let fits = match order.status.as_str() {
+                "cancelled" => taken == back + with_banks,
+                "refunded" => taken == back && taken > 0,
+                "confirmed" | "pending" => taken == 0 && cancelled == 0,
+                _ => taken == order.total_minor && back < taken,
+            };
+            tally.note((!fits).then(|| {
+                format!(
+                    "order {id} is {}: Stripe took {taken}, gave back {back}, banks have {with_banks}; {cancelled} \
+                     intents are cancelled",
+                    order.status
+                )
+            }));
+        }
+        let charged = memories.iter().filter(|m| m.charged).filter_map(|m| m.order);
+        for order in charged.filter(|order| self.orders.get(order).is_none_or(|o| o.taken == 0)) {
+            tally.note(Some(format!(
+                "Stripe said that order {order} was paid, and knows nothing of it"
+            )));
+        }
+        tally
+    }
+
+    /// Each object moved in our ledger what it moved on Stripe's balance, for the same order: nothing is there twice,
+    /// and nothing is lost.
+    pub(super) async fn posted(&self, admin: &Person) -> Result<Tally, String> {
+        let (mut tally, mut ours) = (Tally::default(), ledger(admin).await?);
+        // What came and went again altogether may never have been seen here.
+        let nothing = |moved: &Moved| moved.minor == 0 && moved.fee == 0;
+        let names: BTreeSet<String> = self.moved.keys().chain(ours.keys()).cloned().collect();
+        for name in names {
+            let theirs = self.moved.get(&name).copied().unwrap_or_default();
+            let posted = ours.remove(&name).unwrap_or_default();
+            let fits = theirs == posted || nothing(&theirs) && nothing(&posted);
+            tally.note((!fits).then(|| {
+                format!(
+                    "{name}: {} of order {} moved at Stripe with a fee of {}, and {} of order {} here with {}",
+                    theirs.minor, theirs.order, theirs.fee, posted.minor, posted.order, posted.fee
+                )
+            }));
+        }
+        Ok(tally)
+    }
+
+    /// An order says of its dispute what Stripe says, and is not shipped while it runs.
+    pub(super) async fn disputes(
+        &self,
+        admin: &Person,
+        memories: &[Memory],
+        orders: &HashMap<i64, Ended>,
+    ) -> Result<Tally, String> {
+        let mut tally = Tally::default();
+        for (id, of_order) in self.orders.iter().filter(|(_, o)| !o.disputes.is_empty()) {
+            let Some(order) = orders.get(id) else {
+                tally.note(Some(format!("order {id} is disputed and gone")));
+                continue;
+            };
+            let theirs = of_order.disputes.join(", ");
+            if order.dispute != theirs {
+                let ours = &order.dispute;
+                tally.note(Some(format!(
+                    "the dispute of order {id} is {theirs} at Stripe and {ours:?} here"
+                )));
+                continue;
+            }
+            let ended = matches!(theirs.as_str(), "won" | "warning_closed");
+            let wrong = match order.status.as_str() {
+                "paid" | "processing" if !ended => shipped(admin, *id, &order.status).await?,
+                _ => None,
+            };
+            tally.note(wrong);
+        }
+        for memory in memories {
+            if let (Some(order), Some(dispute)) = (memory.order, &memory.shipped_in_dispute) {
+                tally.note(Some(format!(
+                    "order {order} went on its way though it said that its dispute is {dispute}"
+                )));
+            }
+        }
+        Ok(tally)
+    }
+}
+
+/// Tries to send a disputed order on its way; what is wrong if that is not refused for this.
+async fn shipped(admin: &Person, order: i64, status: &str) -> Result<Option<String>, String> {
+    let next = if status == "paid" { "processing" } else { "shipped" };
+    let path = format!("/api/orders/{order}/status");
+    let body = serde_json::json!({"status": next});
+    let answer = admin.call("PUT", &path, Some(&body), "").await?;
+    let refused = answer.status == 409 && answer.text("/code") == "order-disputed";
+    Ok((!refused).then(|| {
+        format!(
+            "order {order} is disputed, and {next} was answered {}",
+            answer.body
+        )
+    }))
+}
+
+/// What each object moved in the ledger.
+async fn ledger(admin: &Person) -> Result<BTreeMap<String, Moved>, String> {
+    let (mut moved, first) = (
+        BTreeMap::<String, Moved>::new(),
+        "/api/admin/ledger?limit=100".to_owned(),
+    );
+    let mut path = first.clone();
+    loop {
+        let page = admin.call("GET", &path, None, "").await?;
+        if page.status != 200 {
+            return Err(format!("the ledger cannot be read: {}", page.body));
+        }
+        for entry in page.list("/entries") {
+            let of_object = moved.entry(text(&entry, "/objectId")).or_default();
+            of_object.order = number(&entry, "/orderId");
+            let lines = entry.pointer("/lines").and_then(Value::as_array);
+            for line in lines.into_iter().flatten() {
+                let side = |side: &str| match text(line, side).as_str() {
+                    "" => 0,
+                    amount => minor(amount),
+                };
+                let amount = side("/debit") - side("/credit");
+                match text(line, "/account").as_str() {
+                    "provider" => of_object.minor += amount,
+                    "provider_fees" => of_object.fee -= amount,
+                    _ => {}
+                }
+            }
+        }
+        let cursor = page.text("/pagination/nextCursor");
+        if cursor.is_empty() {
+            return Ok(moved);
+        }
+        path = format!("{first}&cursor={cursor}");
+    }
+}
+
+/// An amount with two decimals in minor units; -1 if it is none.
+pub(super) fn minor(amount: &str) -> i64 {
+    amount.replace('.', "").parse().unwrap_or(-1)
+}
+
+/// A member as text; empty if it is not there.
+pub(super) fn text(value: &Value, pointer: &str) -> String {
+    let found = value.pointer(pointer).and_then(Value::as_str);
+    found.unwrap_or_default().to_owned()
+}
+
+/// A member as a number; 0 if it is not there.
+pub(super) fn number(value: &Value, pointer: &str) -> i64 {
+    value.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
+}
