@@ -47,7 +47,8 @@ const NOT_RUN: u8 = 2;
 
 /// `souk prove`.
 pub async fn run(args: ProveArgs) -> ExitCode {
-    telemetry::init_logs("error");
+    // What reconciliation finds is reported.
+    telemetry::init_logs("error,payment_service=off");
     let folder = match &args.keep {
         Some(folder) => folder.clone(),
         None => std::env::temp_dir().join(format!("souk-prove-{}", std::process::id())),

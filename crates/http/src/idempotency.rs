@@ -5,12 +5,15 @@ use http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use types::holds_card_number;
 use wire::code;
 
+use crate::card_data::WHY;
 use crate::extract::{Json, json_bytes};
 use crate::problem::Problem;
 
-/// The key that the client sent, if any: 1 to 255 printable ASCII characters (IDK-1).
+/// The key that the client sent, if any: 1 to 255 printable ASCII characters (IDK-1), and no card number, since keys are
+/// kept (PAY-18).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(pub Option<String>);
 
@@ -24,11 +27,21 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
         let valid =
             |key: &&str| (1..=255).contains(&key.len()) && key.bytes().all(|b| (0x20..0x7f).contains(&b));
         match value.to_str().ok().filter(valid) {
+            Some(key) if names_a_card(key) => {
+                Err(Problem::new(code::MALFORMED)
+                    .detail(format!("{WHY}; an Idempotency-Key is best a UUID.")))
+            }
             Some(key) => Ok(Self(Some(key.to_owned()))),
             None => Err(Problem::new(code::MALFORMED)
                 .detail("Idempotency-Key holds 1 to 255 printable ASCII characters; a UUID is a good one.")),
         }
     }
+}
+
+/// Whether a key holds a card number. One in some sixty thousand random tokens does by chance: they are longer.
+fn names_a_card(key: &str) -> bool {
+    const TOKEN: usize = 32;
+    holds_card_number(key) && key.bytes().filter(u8::is_ascii_hexdigit).count() < TOKEN
 }
 
 /// A JSON body, with the key and the body's hash where the request carries a key.
@@ -66,6 +79,25 @@ pub fn body_hash(body: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // IDK-1, PAY-18
+    #[test]
+    fn a_key_that_names_a_card_is_told_from_a_token_that_only_looks_so() {
+        for key in [
+            "4242424242424242",
+            "pay-4242-4242-4242-4242",
+            "5555 5555 5555 4444",
+        ] {
+            assert!(names_a_card(key), "{key}");
+        }
+        for key in [
+            "42424242-4242-4242-8aaa-0123456789ab",
+            "a4242424242424242b0123456789abcd",
+            "order-81",
+        ] {
+            assert!(!names_a_card(key), "{key}");
+        }
+    }
 
     // IDK-2
     #[test]

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use http::{HeaderMap, HeaderValue};
+use types::holds_card_number;
 use uuid::Uuid;
 
 tokio::task_local! {
@@ -38,7 +39,7 @@ impl Context {
     }
 
     /// Continues the context in `headers`: a request id of 8 to 64 letters, digits, `_`, `-` and a well-formed
-    /// `traceparent` are taken, anything else is replaced (GW-12).
+    /// `traceparent` are taken, anything else is replaced (GW-12), and so is a card number (PAY-18).
     #[must_use]
     pub fn from_headers(service: &'static str, headers: &HeaderMap) -> Self {
         let fresh = Self::background(service);
@@ -102,6 +103,8 @@ fn is_request_id(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        // It stands on every line of the log.
+        && !holds_card_number(text)
 }
 
 /// The trace id of `version-traceid-spanid-flags`.
@@ -121,7 +124,7 @@ fn trace_id_of(traceparent: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    // GW-12
+    // GW-12, PAY-18
     #[test]
     fn a_well_formed_request_id_and_trace_are_continued_and_others_replaced() {
         let mut headers = HeaderMap::new();
@@ -134,7 +137,13 @@ mod tests {
         assert_eq!(context.request_id, "abc-12345");
         assert_eq!(context.trace_id, "0af7651916cd43dd8448eb211c80319c");
 
-        for bad in ["short", "has space in it", "ünïcode-id"] {
+        for bad in [
+            "short",
+            "has space in it",
+            "ünïcode-id",
+            "4242424242424242",
+            "pay-4242-4242-4242-4242",
+        ] {
             let mut headers = HeaderMap::new();
             headers.insert(REQUEST_ID, HeaderValue::from_bytes(bad.as_bytes()).unwrap());
             headers.insert(TRACEPARENT, HeaderValue::from_static("00-zz-b7ad6b7169203331-01"));

@@ -70,7 +70,8 @@ impl Config {
     }
 }
 
-/// Who the provider is, and who we are to it. Production talks to Stripe itself, never to the sandbox.
+/// Who the provider is, and who we are to it. Production talks to Stripe itself, never to the sandbox; a live key goes to
+/// nobody else.
 pub fn provider(settings: &mut Settings) -> StripeSettings {
     let api = settings.uri("STRIPE_API_URL", SANDBOX);
     if settings.production() && api.scheme_str() != Some("https") {
@@ -83,6 +84,12 @@ pub fn provider(settings: &mut Settings) -> StripeSettings {
     let live = ["sk_live_", "rk_live_"]
         .iter()
         .any(|p| key.expose().starts_with(p));
+    if live && !settings.production() && api.scheme_str() != Some("https") {
+        settings.refuse(
+            "STRIPE_SECRET_KEY",
+            "is a live one, and STRIPE_API_URL is not https: take a test key, or Stripe itself",
+        );
+    }
     StripeSettings {
         api,
         key,
@@ -167,6 +174,20 @@ mod tests {
                 .len(),
             2
         );
+    }
+
+    #[test]
+    fn a_live_key_goes_to_stripe_alone() {
+        for key in ["sk_live_7f3c0b1ad5e94b6c", "rk_live_7f3c0b1ad5e94b6c"] {
+            let refused = read(&[("STRIPE_SECRET_KEY", key)]).unwrap_err();
+            assert!(
+                refused.contains("STRIPE_SECRET_KEY") && !refused.contains(key),
+                "{refused}"
+            );
+            let stripe = ("STRIPE_API_URL", "https://api.stripe.com");
+            assert!(read(&[("STRIPE_SECRET_KEY", key), stripe]).unwrap().stripe.live);
+        }
+        assert!(!read(&[("STRIPE_SECRET_KEY", "sk_test_1")]).unwrap().stripe.live);
     }
 
     #[test]

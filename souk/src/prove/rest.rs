@@ -113,11 +113,13 @@ pub(super) fn explained(meanwhile: &[Result<Reconciliation, String>], rest: &Res
 /// How reconciling went, in a sentence.
 pub(super) fn told(meanwhile: &[Result<Reconciliation, String>], rest: &Rest) -> String {
     let repaired = |report: &Reconciliation| report.repaired();
-    let failed = meanwhile.iter().filter(|run| run.is_err()).count();
+    let failed: Vec<&String> = meanwhile.iter().filter_map(|run| run.as_ref().err()).collect();
+    let why = failed.first().map_or_else(String::new, |why| format!(" ({why})"));
     format!(
-        "Reconciliation ran {} times meanwhile, {failed} of them in vain, and repaired {}; {} times afterwards, and \
+        "Reconciliation ran {} times meanwhile, in vain {} times{why}, and repaired {}; it ran {} times afterwards, and \
          repaired {}.",
         meanwhile.len(),
+        failed.len(),
         meanwhile.iter().flatten().map(repaired).sum::<usize>(),
         rest.reconciled.len(),
         rest.reconciled.iter().map(repaired).sum::<usize>(),

@@ -68,6 +68,11 @@ impl Answer {
 
 impl Payments {
     pub async fn start() -> Self {
+        Self::start_in(false).await
+    }
+
+    /// In live mode, though the provider is in test mode, if `live`.
+    pub async fn start_in(live: bool) -> Self {
         let db = TestDb::create("payment", async |pool| {
             payment_service::migrate(pool).await.unwrap()
         })
@@ -118,7 +123,7 @@ impl Payments {
             stripe: StripeSettings {
                 api: format!("http://127.0.0.1:{port}").parse().unwrap(),
                 key: Secret::new(KEY),
-                live: false,
+                live,
                 timeout: Duration::from_millis(1_500),
             },
             webhook_secrets: vec![Secret::new(SECRET), Secret::new(OTHER_SECRET)],

@@ -23,5 +23,6 @@ mod outages;
 mod provider;
 mod reconcile;
 mod refunds;
+mod refusals;
 mod statements;
 mod webhooks;

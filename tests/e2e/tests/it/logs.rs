@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use souk_test_shop::{Form, Shop, eventually};
 
-// GW-12, GDP-4
+// GW-12, GDP-4, PAY-18
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_order_can_be_followed_by_its_ids_through_every_services_log_and_no_secret_is_in_them() {
     let logs = std::env::temp_dir().join(format!("souk-logs-{}", std::process::id()));
@@ -21,6 +21,21 @@ async fn one_order_can_be_followed_by_its_ids_through_every_services_log_and_no_
     };
     let order = traced.orders(&[(mug, 1)]).await.expect(201);
     let secret = order.at("/payment/clientSecret");
+    // A card number, wherever a client may put one.
+    let card = "4000056655665556";
+    let careless = souk_test_shop::Person {
+        api: customer
+            .api
+            .with("x-request-id", card)
+            .with("idempotency-key", card),
+        ..customer.clone()
+    };
+    assert!(careless.orders(&[(mug, 1)]).await.status >= 400);
+    drop(careless.api.get(&format!("/api/products?search={card}")).await);
+    drop(careless.api.get(&format!("/api/{card}")).await);
+    let body = serde_json::json!({"orderId": 1, "note": card});
+    let refused = customer.api.post("/api/payments/create-intent", &body).await;
+    assert!(refused.status >= 400, "{}", refused.status);
 
     let lines = || -> Vec<Value> {
         let names = [
@@ -69,6 +84,7 @@ async fn one_order_can_be_followed_by_its_ids_through_every_services_log_and_no_
         &customer.email,
         souk_test_shop::PASSWORD,
         &customer.refresh_token,
+        card,
     ] {
         assert!(
             !hidden.is_empty() && !everything.contains(hidden),
