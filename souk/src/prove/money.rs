@@ -157,22 +157,7 @@ impl Money {
     /// Each object moved in our ledger what it moved on Stripe's balance, for the same order: nothing is there twice,
     /// and nothing is lost.
     pub(super) async fn posted(&self, admin: &Person) -> Result<Tally, String> {
-        let (mut tally, mut ours) = (Tally::default(), ledger(admin).await?);
-        // What came and went again altogether may never have been seen here.
-        let nothing = |moved: &Moved| moved.minor == 0 && moved.fee == 0;
-        let names: BTreeSet<String> = self.moved.keys().chain(ours.keys()).cloned().collect();
-        for name in names {
-            let theirs = self.moved.get(&name).copied().unwrap_or_default();
-            let posted = ours.remove(&name).unwrap_or_default();
-            let fits = theirs == posted || nothing(&theirs) && nothing(&posted);
-            tally.note((!fits).then(|| {
-                format!(
-                    "{name}: {} of order {} moved at Stripe with a fee of {}, and {} of order {} here with {}",
-                    theirs.minor, theirs.order, theirs.fee, posted.minor, posted.order, posted.fee
-                )
-            }));
-        }
-        Ok(tally)
+        Ok(compare(&self.moved, &ledger(admin).await?))
     }
 
     /// An order says of its dispute what Stripe says, and is not shipped while it runs.
@@ -212,6 +197,25 @@ impl Money {
         }
         Ok(tally)
     }
+}
+
+fn compare(stripe: &BTreeMap<String, Moved>, ours: &BTreeMap<String, Moved>) -> Tally {
+    let mut tally = Tally::default();
+    // What came and went again altogether may never have been seen here.
+    let nothing = |moved: &Moved| moved.minor == 0 && moved.fee == 0;
+    let names: BTreeSet<&String> = stripe.keys().chain(ours.keys()).collect();
+    for name in names {
+        let theirs = stripe.get(name).copied().unwrap_or_default();
+        let posted = ours.get(name).copied().unwrap_or_default();
+        let fits = theirs == posted || nothing(&theirs) && nothing(&posted);
+        tally.note((!fits).then(|| {
+            format!(
+                "{name}: {} of order {} moved at Stripe with a fee of {}, and {} of order {} here with {}",
+                theirs.minor, theirs.order, theirs.fee, posted.minor, posted.order, posted.fee
+            )
+        }));
+    }
+    tally
 }
 
 /// Tries to send a disputed order on its way; what is wrong if that is not refused for this.
@@ -280,4 +284,111 @@ pub(super) fn text(value: &Value, pointer: &str) -> String {
 /// A member as a number; 0 if it is not there.
 pub(super) fn number(value: &Value, pointer: &str) -> i64 {
     value.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn money(of_order: OfOrder) -> Money {
+        Money {
+            orders: HashMap::from([(7, of_order)]),
+            moved: BTreeMap::new(),
+            objects: BTreeMap::new(),
+        }
+    }
+
+    fn order(status: &str) -> HashMap<i64, Ended> {
+        let ended = Ended {
+            status: status.to_owned(),
+            total_minor: 1_800,
+            dispute: String::new(),
+            product: 1,
+            quantity: 1,
+        };
+        HashMap::from([(7, ended)])
+    }
+
+    fn taken(taken: i64, charges: u32, back: i64, with_banks: i64) -> OfOrder {
+        OfOrder {
+            taken,
+            charges,
+            back,
+            with_banks,
+            ..OfOrder::default()
+        }
+    }
+
+    #[test]
+    fn what_is_charged_twice_or_otherwise_than_it_costs_is_found() {
+        for (of_order, broken) in [
+            (taken(1_800, 1, 0, 0), 0),
+            (taken(3_600, 2, 1_800, 0), 1),
+            (taken(1_800, 2, 0, 0), 1),
+            (taken(1_799, 1, 0, 0), 1),
+        ] {
+            assert_eq!(money(of_order).charges(&order("paid")).broken, broken);
+        }
+    }
+
+    #[test]
+    fn money_that_is_kept_or_lost_against_what_the_order_says_is_found() {
+        let cancelled = OfOrder {
+            cancelled: 1,
+            ..OfOrder::default()
+        };
+        for (status, of_order, broken) in [
+            ("paid", taken(1_800, 1, 150, 1_650), 0),
+            ("shipped", taken(1_800, 1, 1_800, 0), 1),
+            ("refunded", taken(1_800, 1, 1_800, 0), 0),
+            ("refunded", taken(1_800, 1, 1_799, 0), 1),
+            ("cancelled", taken(1_800, 1, 0, 1_800), 0),
+            ("cancelled", taken(1_800, 1, 0, 0), 1),
+            ("cancelled", taken(1_800, 1, 1_800, 1_800), 1),
+            ("confirmed", taken(1_800, 1, 0, 0), 1),
+            ("confirmed", cancelled, 1),
+        ] {
+            let tally = money(of_order).kept(&[], &order(status));
+            assert_eq!(tally.broken, broken, "{status}: {tally:?}");
+        }
+        let remembers = Memory {
+            order: Some(7),
+            charged: true,
+            ..Memory::default()
+        };
+        assert_eq!(
+            money(OfOrder::default())
+                .kept(&[remembers], &order("cancelled"))
+                .broken,
+            1
+        );
+    }
+
+    #[test]
+    fn an_object_that_is_missing_doubled_or_of_another_order_is_found() {
+        let entry = |name: &str, order, minor, fee| (name.to_owned(), Moved { order, minor, fee });
+        let stripe = BTreeMap::from([
+            entry("pi_1", 7, 1_800, 0),
+            entry("re_1", 7, -150, 0),
+            entry("re_failed", 7, 0, 0),
+            entry("du_1", 7, -1_650, 1_500),
+        ]);
+        let right = BTreeMap::from([
+            entry("pi_1", 7, 1_800, 0),
+            entry("re_1", 7, -150, 0),
+            entry("du_1", 7, -1_650, 1_500),
+        ]);
+        assert_eq!(compare(&stripe, &right).broken, 0);
+        for (name, moved) in [
+            entry("pi_1", 7, 3_600, 0),
+            entry("pi_1", 8, 1_800, 0),
+            entry("re_1", 7, 0, 0),
+            entry("re_2", 7, -150, 0),
+            entry("du_1", 7, -1_650, 0),
+        ] {
+            let mut wrong = right.clone();
+            wrong.insert(name.clone(), moved);
+            assert_eq!(compare(&stripe, &wrong).broken, 1, "{name}");
+        }
+    }
 }

@@ -15,8 +15,8 @@ pub(super) struct Ended {
     pub(super) total_minor: i64,
     /// How its dispute stands; empty if there is none.
     pub(super) dispute: String,
-    product: i64,
-    quantity: i64,
+    pub(super) product: i64,
+    pub(super) quantity: i64,
 }
 
 /// What came of the promises.
