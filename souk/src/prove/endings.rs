@@ -77,10 +77,11 @@ impl Placed<'_> {
                 memory.did(state == "requires_payment_method", "a card declined");
             }
             E::SecureFails => {
-                if stripe.confirm(intent, SECURE).await? == "requires_action" {
-                    let state = stripe.authenticate(intent, false).await?;
-                    memory.did(state == "requires_payment_method", "3-D Secure not passed");
+                let mut state = stripe.confirm(intent, SECURE).await?;
+                if state == "requires_action" {
+                    state = stripe.authenticate(intent, false).await?;
                 }
+                memory.did(state == "requires_payment_method", "3-D Secure not passed");
             }
             E::SecureLeft => {
                 let state = stripe.confirm(intent, SECURE).await?;
