@@ -141,3 +141,131 @@ fn kept(reason: Option<Reason>, place: Place) -> Option<Reason> {
         (Direction::Forward | Direction::Branch, _) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::plan::PlannedStep;
+    use crate::policy::Policy;
+
+    const BEGAN: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
+    const NOW: OffsetDateTime = datetime!(2026-03-01 13:00 UTC);
+
+    fn plan() -> Plan {
+        let planned = |name| PlannedStep {
+            name,
+            policy: Policy::default(),
+        };
+        Plan {
+            forward: ["one", "two", "three", "four"].map(planned).to_vec(),
+            branch: ["away"].map(planned).to_vec(),
+            pivot: Some(1),
+        }
+    }
+
+    fn unresolved() -> Reason {
+        Reason::Unresolved {
+            step: "two".to_owned(),
+            error: "no answer".to_owned(),
+        }
+    }
+
+    fn abandoned(step: &str) -> Reason {
+        Reason::Abandoned {
+            step: step.to_owned(),
+        }
+    }
+
+    fn stuck(place: Place, reason: Reason) -> Run {
+        Run {
+            position: Position::Stuck(place),
+            attempt: 4,
+            failures: 3,
+            first_attempt_at: BEGAN,
+            wake_at: BEGAN + Duration::from_secs(60),
+            reason: Some(reason),
+        }
+    }
+
+    // SAG-8
+    #[test]
+    fn whatever_is_done_to_a_saga_is_due_at_once_with_all_its_time_before_it() {
+        for (what, place, to, calls) in [
+            (
+                Intervention::Retry,
+                Place::forward(2),
+                Position::At(Place::forward(2)),
+                4,
+            ),
+            (
+                Intervention::Skip,
+                Place::forward(2),
+                Position::At(Place::forward(3)),
+                0,
+            ),
+            (Intervention::Skip, Place::forward(3), Position::Done, 0),
+            (Intervention::Skip, Place::undo(0), Position::Undone, 0),
+            (Intervention::Skip, Place::branch(0), Position::Diverted, 0),
+            (
+                Intervention::Abandon,
+                Place::forward(1),
+                Position::At(Place::undo(1)),
+                0,
+            ),
+            (
+                Intervention::Abandon,
+                Place::forward(2),
+                Position::At(Place::branch(0)),
+                0,
+            ),
+        ] {
+            let run = intervene(&plan(), stuck(place, unresolved()), what, NOW).unwrap();
+            assert_eq!(run.position, to, "{what} at {place:?}");
+            assert_eq!((run.attempt, run.failures), (calls, 0), "{what} at {place:?}");
+            assert_eq!(
+                (run.first_attempt_at, run.wake_at),
+                (NOW, NOW),
+                "{what} at {place:?}"
+            );
+        }
+    }
+
+    // SAG-8
+    #[test]
+    fn why_it_got_stuck_is_over_and_why_it_turned_back_stays() {
+        let reason = |what, place, before: Reason| {
+            let run = intervene(&plan(), stuck(place, before), what, NOW);
+            run.unwrap().reason
+        };
+        for what in [Intervention::Retry, Intervention::Skip] {
+            for (place, before, after) in [
+                (Place::forward(2), unresolved(), None),
+                (Place::branch(0), unresolved(), None),
+                (Place::undo(1), unresolved(), Some(unresolved())),
+                (Place::branch(0), abandoned("three"), Some(abandoned("three"))),
+            ] {
+                assert_eq!(reason(what, place, before), after, "{what} at {place:?}");
+            }
+        }
+        let given_up = Some(abandoned("three"));
+        assert_eq!(
+            reason(Intervention::Abandon, Place::forward(2), unresolved()),
+            given_up
+        );
+    }
+
+    #[test]
+    fn each_is_asked_for_by_one_word_and_logged_as_another() {
+        let words = Intervention::ALL.map(|what| (what.to_string(), what.outcome()));
+        let expected = [
+            ("retry", "retried"),
+            ("skip", "skipped"),
+            ("abandon", "abandoned"),
+        ];
+        assert_eq!(words, expected.map(|(name, outcome)| (name.to_owned(), outcome)));
+    }
+}

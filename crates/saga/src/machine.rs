@@ -387,3 +387,6 @@ fn doubtful(
 pub(crate) fn after(at: OffsetDateTime, by: Duration) -> OffsetDateTime {
     at.saturating_add(time::Duration::try_from(by).unwrap_or(time::Duration::MAX))
 }
+
+#[cfg(test)]
+mod tests;

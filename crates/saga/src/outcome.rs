@@ -154,3 +154,34 @@ impl fmt::Display for Status {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Place;
+
+    #[test]
+    fn each_word_is_read_as_the_status_that_it_names() {
+        for status in Status::ALL {
+            assert_eq!(status.to_string().parse(), Ok(status));
+        }
+        assert_eq!("Done".parse::<Status>(), Err(BadStatus));
+    }
+
+    #[test]
+    fn nothing_follows_by_itself_at_an_end() {
+        let (here, at) = (Place::forward(0), Status::from);
+        assert!(
+            ![at(Position::At(here)), at(Position::Parked(here))]
+                .into_iter()
+                .any(Status::is_end)
+        );
+        let ends = [
+            Position::Done,
+            Position::Undone,
+            Position::Diverted,
+            Position::Stuck(here),
+        ];
+        assert!(ends.map(Status::from).into_iter().all(Status::is_end));
+    }
+}

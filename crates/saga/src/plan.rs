@@ -178,3 +178,57 @@ impl fmt::Display for Direction {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(forward: &[&'static str], branch: &[&'static str]) -> Plan {
+        let planned = |names: &[&'static str], seconds| {
+            names
+                .iter()
+                .map(|&name| PlannedStep {
+                    name,
+                    policy: Policy::new(Duration::from_secs(3), Duration::from_secs(seconds)),
+                })
+                .collect()
+        };
+        Plan {
+            forward: planned(forward, 60),
+            branch: planned(branch, 90),
+            pivot: Some(1),
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_used_twice_is_found_also_in_the_branch() {
+        assert!(plan(&["one", "two"], &["away"]).has_distinct_names());
+        assert!(!plan(&["one", "two", "one"], &[]).has_distinct_names());
+        assert!(!plan(&["one", "two"], &["one"]).has_distinct_names());
+    }
+
+    #[test]
+    fn a_step_is_found_by_its_name_and_by_its_place() {
+        let plan = plan(&["one", "two"], &["away"]);
+        for (place, name, seconds) in [
+            (Place::forward(1), "two", 60),
+            (Place::undo(1), "two", 3_600),
+            (Place::branch(0), "away", 90),
+        ] {
+            assert_eq!(plan.get(place).map(|step| step.name), Some(name));
+            assert_eq!(plan.find(place.direction, name), Some(place));
+            assert_eq!(plan.max_age(place).0, Duration::from_secs(seconds), "{name}");
+        }
+        assert_eq!(plan.get(Place::branch(1)), None);
+        assert_eq!(plan.find(Direction::Branch, "two"), None);
+    }
+
+    #[test]
+    fn each_word_is_read_as_the_direction_that_it_names() {
+        for direction in [Direction::Forward, Direction::Undo, Direction::Branch] {
+            assert_eq!(Direction::parse(&direction.to_string()), Some(direction));
+            assert_eq!(direction.to_string(), direction.name());
+        }
+        assert_eq!(Direction::parse("back"), None);
+    }
+}

@@ -33,3 +33,37 @@ impl Order {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::order::tests::order;
+
+    // PAY-15
+    #[test]
+    fn a_dispute_stands_against_shipping_until_it_is_won_and_against_refunds_while_a_bank_has_the_money() {
+        use Status::{Cancelled, Processing, Shipped};
+        for (dispute, against) in [
+            ("none", &[][..]),
+            ("warning_needs_response", &[Processing, Shipped]),
+            ("warning_under_review", &[Processing, Shipped]),
+            ("warning_closed", &[]),
+            ("needs_response", &[Processing, Shipped, Cancelled]),
+            ("under_review", &[Processing, Shipped, Cancelled]),
+            ("won", &[]),
+            ("lost", &[Processing, Shipped]),
+        ] {
+            let mut order = order(1, &[2]);
+            order.dispute_status = dispute.to_owned();
+            for to in Status::ALL {
+                let expected = if against.contains(&to) {
+                    let (id, status) = (order.id, dispute.to_owned());
+                    Err(Refusal::Disputed { id, status, to })
+                } else {
+                    Ok(())
+                };
+                assert_eq!(order.undisputed(to), expected, "{dispute}, {to}");
+            }
+        }
+    }
+}

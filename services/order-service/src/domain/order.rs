@@ -158,3 +158,158 @@ impl Order {
         self
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use time::OffsetDateTime;
+    use types::Currency;
+
+    use super::*;
+
+    const BUYER: i64 = 1;
+    const SELLER: i64 = 2;
+    const OTHER: i64 = 3;
+    const STRANGER: i64 = 4;
+
+    /// An order of `buyer`, with a line from each of `sellers`.
+    pub(crate) fn order(buyer: i64, sellers: &[i64]) -> Order {
+        let zero = Money::zero(Currency::USD);
+        let share = Share {
+            tax: zero,
+            shipping: zero,
+            discount: zero,
+            total: zero,
+        };
+        let line = |(id, seller): (i64, &i64)| Line {
+            id: OrderLineId::new(id).unwrap(),
+            product_id: ProductId::new(id).unwrap(),
+            seller_id: UserId::new(*seller).unwrap(),
+            name: "Mug".to_owned(),
+            sku: "MUG-01".to_owned(),
+            image_url: None,
+            quantity: 1,
+            unit_price: zero,
+            total: zero,
+            share,
+            fulfillment: "unfulfilled".to_owned(),
+        };
+        Order {
+            id: OrderId::new(7).unwrap(),
+            number: "SK-7F3K-92QX-M4TD".to_owned(),
+            user_id: UserId::new(buyer).unwrap(),
+            status: Status::Paid,
+            payment_status: "succeeded".to_owned(),
+            dispute_status: "none".to_owned(),
+            fulfillment_status: "unfulfilled".to_owned(),
+            version: 1,
+            totals: Totals {
+                subtotal: zero,
+                tax: zero,
+                tax_included: false,
+                shipping: zero,
+                discount: zero,
+                total: zero,
+            },
+            address: Address::default(),
+            notes: None,
+            tracking_number: None,
+            carrier: None,
+            payment_intent_id: None,
+            cancel_reason: None,
+            expires_at: OffsetDateTime::UNIX_EPOCH,
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            updated_at: OffsetDateTime::UNIX_EPOCH,
+            lines: (1..).zip(sellers).map(line).collect(),
+        }
+    }
+
+    fn user(id: i64, role: Role) -> Actor {
+        Actor::User(UserId::new(id).unwrap(), role)
+    }
+
+    // ORD-3
+    #[test]
+    fn everybody_is_to_an_order_what_they_have_in_it() {
+        let nobody = Err(Refusal::NotFound(OrderId::new(7).unwrap()));
+        for (buyer, sellers, actor, party) in [
+            (BUYER, &[SELLER][..], Actor::System, Ok(Party::System)),
+            (BUYER, &[SELLER], user(STRANGER, Role::Admin), Ok(Party::Admin)),
+            (BUYER, &[SELLER], user(BUYER, Role::Admin), Ok(Party::Admin)),
+            (BUYER, &[SELLER], user(BUYER, Role::Customer), Ok(Party::Owner)),
+            (
+                BUYER,
+                &[SELLER],
+                user(SELLER, Role::Seller),
+                Ok(Party::SoleSeller),
+            ),
+            (
+                BUYER,
+                &[SELLER, SELLER],
+                user(SELLER, Role::Seller),
+                Ok(Party::SoleSeller),
+            ),
+            (
+                BUYER,
+                &[SELLER, OTHER],
+                user(SELLER, Role::Seller),
+                Ok(Party::Seller),
+            ),
+            (
+                BUYER,
+                &[SELLER, OTHER],
+                user(OTHER, Role::Seller),
+                Ok(Party::Seller),
+            ),
+            (
+                SELLER,
+                &[SELLER, OTHER],
+                user(SELLER, Role::Seller),
+                Ok(Party::Owner),
+            ),
+            (
+                SELLER,
+                &[SELLER],
+                user(SELLER, Role::Seller),
+                Ok(Party::SoleSeller),
+            ),
+            (BUYER, &[SELLER], user(OTHER, Role::Seller), nobody.clone()),
+            (BUYER, &[SELLER], user(STRANGER, Role::Customer), nobody.clone()),
+            (BUYER, &[], user(SELLER, Role::Seller), nobody),
+        ] {
+            let of = format!("{actor:?}, bought by {buyer} from {sellers:?}");
+            assert_eq!(order(buyer, sellers).party(actor), party, "{of}");
+        }
+    }
+
+    // ORD-3
+    #[test]
+    fn a_seller_sees_only_own_lines_of_what_others_bought() {
+        for (buyer, actor, seen) in [
+            (BUYER, user(BUYER, Role::Customer), &[SELLER, OTHER, SELLER][..]),
+            (BUYER, user(STRANGER, Role::Admin), &[SELLER, OTHER, SELLER]),
+            (BUYER, Actor::System, &[SELLER, OTHER, SELLER]),
+            (SELLER, user(SELLER, Role::Seller), &[SELLER, OTHER, SELLER]),
+            (BUYER, user(SELLER, Role::Seller), &[SELLER, SELLER]),
+            (BUYER, user(OTHER, Role::Seller), &[OTHER]),
+        ] {
+            let lines = order(buyer, &[SELLER, OTHER, SELLER]).seen_by(actor).lines;
+            let sellers: Vec<i64> = lines.iter().map(|l| l.seller_id.get()).collect();
+            assert_eq!(sellers, seen, "{actor:?}, bought by {buyer}");
+        }
+    }
+
+    // ORD-1
+    #[test]
+    fn a_move_is_made_or_was_made_or_is_refused_with_the_reason() {
+        let order = order(BUYER, &[SELLER]);
+        let (id, from) = (order.id, Status::Paid);
+        assert_eq!(order.may_move(Status::Processing, Party::Seller), Ok(true));
+        assert_eq!(order.may_move(Status::Paid, Party::Seller), Ok(false));
+        let to = Status::Cancelled;
+        let refused = Err(Refusal::NotYours { from, to });
+        assert_eq!(order.may_move(to, Party::Seller), refused);
+        let to = Status::Delivered;
+        let refused = Err(Refusal::Illegal { id, from, to });
+        assert_eq!(order.may_move(to, Party::Seller), refused);
+    }
+}

@@ -109,3 +109,17 @@ impl Refusal {
         json!({"from": from.name(), "to": to.name(), "allowed": allowed})
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // ORD-1
+    #[test]
+    fn an_illegal_move_is_answered_with_those_that_there_are() {
+        assert_eq!(
+            Refusal::move_data(Status::Pending, Status::Shipped),
+            json!({"from": "pending", "to": "shipped", "allowed": ["confirmed", "cancelled"]})
+        );
+    }
+}

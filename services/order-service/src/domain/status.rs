@@ -193,4 +193,51 @@ mod tests {
         }
         assert!(Cancelled.next().is_empty() && Refunded.next().is_empty());
     }
+
+    // ORD-1
+    #[test]
+    fn a_move_that_was_made_is_told_from_one_of_others_and_from_one_that_there_is_not() {
+        for party in [System, Owner, Seller, SoleSeller, Admin] {
+            for status in Status::ALL {
+                assert_eq!(
+                    status.judge(status, party),
+                    Verdict::Already,
+                    "{status} {party:?}"
+                );
+            }
+            assert_eq!(Pending.judge(Delivered, party), Verdict::Illegal, "{party:?}");
+        }
+        assert_eq!(Confirmed.judge(Paid, Owner), Verdict::Forbidden);
+    }
+
+    #[test]
+    fn what_comes_next_is_whatever_somebody_may_make_of_it() {
+        for from in Status::ALL {
+            for to in Status::ALL {
+                let has_movers = !from.movers(to).is_empty();
+                assert_eq!(from.next().contains(&to), has_movers, "{from} -> {to}");
+            }
+        }
+        assert_eq!(Pending.next(), [Confirmed, Cancelled]);
+    }
+
+    #[test]
+    fn people_move_orders_to_four_statuses_and_pay_in_one() {
+        let which = |is: fn(Status) -> bool| Status::ALL.into_iter().filter(|s| is(*s)).collect::<Vec<_>>();
+        assert_eq!(
+            which(Status::by_hand),
+            [Processing, Shipped, Delivered, Cancelled]
+        );
+        assert_eq!(which(Status::payable), [Confirmed]);
+    }
+
+    #[test]
+    fn each_word_is_read_as_the_status_that_it_names() {
+        for status in Status::ALL {
+            assert_eq!(status.name().parse(), Ok(status));
+        }
+        for word in ["", "Paid", "returned"] {
+            assert_eq!(word.parse::<Status>(), Err(BadStatus), "{word}");
+        }
+    }
 }

@@ -104,3 +104,55 @@ pub enum SortKey {
 /// The place after which a list goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position(pub SortKey, pub i64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // CAT-9
+    #[test]
+    fn an_order_is_asked_for_by_its_name() {
+        use Sort::{Name, Newest, PriceAsc, PriceDesc, Relevance};
+        for sort in [Relevance, Newest, PriceAsc, PriceDesc, Name] {
+            assert_eq!(Sort::named(sort.name()), Some(sort));
+        }
+        assert_eq!(Sort::named("rating"), Some(Newest), "there are no ratings yet");
+        assert_eq!(Sort::named("cheapest"), None);
+    }
+
+    // PAG-2
+    #[test]
+    fn lists_that_differ_in_anything_have_different_names() {
+        let every = Filter {
+            search: None,
+            category: None,
+            seller: None,
+            min_price: None,
+            max_price: None,
+            tags: Vec::new(),
+            featured: None,
+            in_stock: None,
+            sort: Sort::Newest,
+        };
+        let of = |change: fn(&mut Filter)| {
+            let mut filter = every.clone();
+            change(&mut filter);
+            filter.list_name()
+        };
+        let names = [
+            of(|_| {}),
+            of(|f| f.search = Search::parse("mug").unwrap()),
+            of(|f| f.category = Some(CategoryKey::Slug("7".to_owned()))),
+            of(|f| f.category = Some(CategoryKey::Id(CategoryId::new(7).unwrap()))),
+            of(|f| f.seller = Some(UserId::new(7).unwrap())),
+            of(|f| f.min_price = Some(7)),
+            of(|f| f.max_price = Some(7)),
+            of(|f| f.tags = vec!["red".to_owned()]),
+            of(|f| f.featured = Some(false)),
+            of(|f| f.in_stock = Some(false)),
+            of(|f| f.sort = Sort::Name),
+        ];
+        let different: std::collections::HashSet<&String> = names.iter().collect();
+        assert_eq!(different.len(), names.len(), "{names:?}");
+    }
+}

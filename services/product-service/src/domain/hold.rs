@@ -126,6 +126,7 @@ mod tests {
     #[test]
     fn a_hold_lasts_one_to_a_hundred_and_twenty_minutes() {
         assert!(Ttl::new(59).is_err() && Ttl::new(7_201).is_err());
+        assert!(Ttl::new(60).is_ok() && Ttl::new(7_200).is_ok());
         assert_eq!(Ttl::new(900).unwrap().get(), Duration::from_secs(900));
     }
 }

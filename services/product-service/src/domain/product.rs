@@ -183,3 +183,106 @@ impl std::str::FromStr for ProductKey {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use types::Currency;
+
+    use super::*;
+
+    fn product(version: i64, available: i64) -> Product {
+        Product {
+            id: ProductId::new(7).unwrap(),
+            seller_id: UserId::new(2).unwrap(),
+            category_id: Some(CategoryId::new(1).unwrap()),
+            name: "Mug".to_owned(),
+            slug: "mug".to_owned(),
+            sku: "MUG-01".to_owned(),
+            description: "Holds tea.".to_owned(),
+            price: Money::from_minor(1_800, Currency::USD),
+            compare_at: Some(Money::from_minor(2_000, Currency::USD)),
+            images: vec!["front.jpg".to_owned()],
+            tags: vec!["tea".to_owned()],
+            featured: false,
+            active: true,
+            version,
+            available,
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            updated_at: OffsetDateTime::UNIX_EPOCH,
+        }
+    }
+
+    // CAT-7
+    #[test]
+    fn a_product_is_its_sellers_and_the_admins_to_change() {
+        let may = |caller, admin| product(1, 5).changeable_by(UserId::new(caller).unwrap(), admin);
+        assert_eq!(
+            (may(2, false), may(2, true), may(3, true)),
+            (Ok(()), Ok(()), Ok(()))
+        );
+        assert_eq!(may(3, false), Err(Refusal::NotYours));
+    }
+
+    // CAT-3
+    #[test]
+    fn an_etag_names_a_version_and_what_is_left_of_it() {
+        assert_eq!(product(1, 5).etag(), "\"v1-5\"");
+        for (if_match, whatever_is_left, as_it_is) in [
+            ("\"v1-5\"", true, true),
+            ("W/\"v1-5\"", true, true),
+            ("\"v0-5\", \"v1-5\"", true, true),
+            ("*", true, true),
+            ("\"v1-4\"", true, false),
+            ("\"v11-5\"", false, false),
+            ("\"v2-5\", \"v0-5\"", false, false),
+            ("", false, false),
+        ] {
+            let named = |stock_counts| product(1, 5).is_named_by(if_match, stock_counts);
+            assert_eq!(named(false), whatever_is_left, "{if_match}");
+            assert_eq!(named(true), as_it_is, "{if_match}, with the stock");
+        }
+    }
+
+    // CAT-4
+    #[test]
+    fn a_patch_changes_what_it_names_and_nothing_else() {
+        assert_eq!(Patch::default().apply(product(1, 5)), product(1, 5));
+        let every = Patch {
+            category_id: Some(None),
+            name: Some("Cup".to_owned()),
+            sku: Some("CUP-01".to_owned()),
+            description: Some("Holds coffee.".to_owned()),
+            price: Some(Money::from_minor(1_500, Currency::USD)),
+            compare_at: Some(None),
+            images: Some(Vec::new()),
+            tags: Some(vec!["coffee".to_owned()]),
+            featured: Some(true),
+            active: Some(false),
+            stock: Some(9),
+        };
+        let cup = Product {
+            category_id: None,
+            name: "Cup".to_owned(),
+            sku: "CUP-01".to_owned(),
+            description: "Holds coffee.".to_owned(),
+            price: Money::from_minor(1_500, Currency::USD),
+            compare_at: None,
+            images: Vec::new(),
+            tags: vec!["coffee".to_owned()],
+            featured: true,
+            active: false,
+            ..product(1, 5)
+        };
+        assert_eq!(every.apply(product(1, 5)), cup);
+    }
+
+    // CAT-2
+    #[test]
+    fn a_text_in_a_url_is_an_id_or_a_slug_or_neither() {
+        assert_eq!("7".parse(), Ok(ProductKey::Id(ProductId::new(7).unwrap())));
+        assert_eq!("mug-7".parse(), Ok(ProductKey::Slug("mug-7".to_owned())));
+        for text in ["", "0", "-7", "Mug", "a mug", "99999999999999999999"] {
+            assert_eq!(text.parse::<ProductKey>(), Err(BadKey), "{text}");
+        }
+    }
+}

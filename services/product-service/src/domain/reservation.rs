@@ -79,3 +79,47 @@ impl Reservation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_is_read_as_the_state_that_it_names() {
+        for state in State::ALL {
+            assert_eq!(State::named(state.name()), Some(state));
+        }
+        assert_eq!(State::named("Held"), None);
+    }
+
+    // STK-6, STK-10
+    #[test]
+    fn a_hold_that_is_asked_for_again_is_the_same_or_refused() {
+        let until = OffsetDateTime::UNIX_EPOCH;
+        let order = OrderId::new(7).unwrap();
+        for (state, answer) in [
+            (State::Held, Ok(until)),
+            (State::Committed, Ok(until)),
+            (State::Expired, Ok(until)),
+            (State::Released, Err(Refusal::HoldCancelled(order))),
+        ] {
+            let reservation = Reservation {
+                order,
+                state,
+                lines_hash: Some(vec![1, 2]),
+                expires_at: Some(until),
+            };
+            let other = Err(Refusal::HoldMismatch(order));
+            assert_eq!(reservation.held_again(&[1, 2]), answer, "{state:?}");
+            assert_eq!(reservation.held_again(&[1, 3]), other, "{state:?}");
+        }
+        let tombstone = Reservation {
+            order,
+            state: State::Tombstone,
+            lines_hash: None,
+            expires_at: None,
+        };
+        let cancelled = Err(Refusal::HoldCancelled(order));
+        assert_eq!(tombstone.held_again(&[1, 2]), cancelled);
+    }
+}

@@ -83,4 +83,13 @@ mod tests {
         assert_eq!(Search::parse("  "), Ok(None));
         assert!(!prefix_of("it's':* & !x").unwrap_or_default().contains("''"));
     }
+
+    // SRCH-5
+    #[test]
+    fn the_longest_text_is_searched_for_and_the_most_words_are_completed() {
+        assert!(Search::parse(&"ä".repeat(MAX)).unwrap().is_some());
+        let words = |count| vec!["mug"; count].join(" ");
+        assert!(prefix_of(&words(MAX_WORDS)).is_some());
+        assert_eq!(prefix_of(&words(MAX_WORDS + 1)), None);
+    }
 }

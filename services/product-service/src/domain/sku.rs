@@ -32,3 +32,33 @@ pub fn made(slug: &str, random: u64) -> String {
         .collect();
     format!("{}-{tail}", head.to_ascii_uppercase())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sku_is_up_to_sixty_four_letters_digits_and_a_few_signs() {
+        let longest = "A".repeat(MAX);
+        for text in ["7", "MUG-01", "ä_1.2/3+4", longest.as_str()] {
+            assert_eq!(parse(&format!("  {text}\t")).as_deref(), Ok(text));
+        }
+        let too_long = "A".repeat(MAX + 1);
+        for text in ["", "  ", "MUG 01", "MUG\u{0}", "'", too_long.as_str()] {
+            match parse(text) {
+                Err(Refusal::Invalid { pointer, .. }) => assert_eq!(pointer, "/sku"),
+                other => panic!("{text:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_made_sku_shows_three_letters_of_the_slug_and_forty_random_bits() {
+        assert_eq!(made("copper-pot", 0), "COP-00000000");
+        assert_eq!(made("2-a-day", u64::MAX), "ADA-ZZZZZZZZ");
+        assert_eq!(made("a7", 1), "A-10000000");
+        let each_bit: std::collections::HashSet<String> = (0..40).map(|bit| made("mug", 1 << bit)).collect();
+        assert_eq!(each_bit.len(), 40);
+        assert_eq!(made("mug", 1 << 40), made("mug", 0));
+    }
+}

@@ -52,4 +52,11 @@ mod tests {
             assert!(!is_one(text), "{text:?}");
         }
     }
+
+    #[test]
+    fn a_slug_with_a_suffix_is_one_up_to_twice_the_longest_name() {
+        let long = |length| format!("a{}", "-".repeat(length - 1));
+        assert!(is_one(&long(2 * MAX)) && !is_one(&long(2 * MAX + 1)));
+        assert!(is_one("mug-2"));
+    }
 }
