@@ -1,6 +1,6 @@
 # The index of what can be done here; each target is one script or one cargo command.
 .DEFAULT_GOAL := help
-.PHONY: help up test verify prove migrate bench monitoring-test stack-test sql fmt lint k8s-check load-check lint-files deny coverage mail-test
+.PHONY: help up test verify prove migrate bench monitoring-test stack-test sql fmt lint k8s-check load-check lint-files deny coverage mail-test mutants
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,3 +55,6 @@ load-check: ## run the load tests of bench/k6 in short form
 
 coverage: ## measure which lines the tests run
 	scripts/coverage.sh
+
+mutants: ## change the code and see whether a test notices, for about two hours; PARTS="saga order product"
+	scripts/mutants.sh $(PARTS)

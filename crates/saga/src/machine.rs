@@ -252,7 +252,6 @@ fn unpark(run: Run, place: Place, now: OffsetDateTime) -> (Run, Option<Command>)
     Run {
         first_attempt_at: now,
         wake_at: now,
-        failures: 0,
         ..run
     }
     .call(place)

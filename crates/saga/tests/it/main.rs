@@ -6,6 +6,7 @@
 )]
 
 mod crash;
+mod desk;
 mod ends;
 mod fencing;
 mod harness;

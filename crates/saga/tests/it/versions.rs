@@ -5,16 +5,16 @@ use std::sync::Arc;
 use saga::{EngineSettings, Key, Policy, Progress, Saga, Status, Step as _, StepError, UndoError};
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Office, Reply, World, eventually, lines};
+use crate::harness::{Gate, Office, Reply, World, eventually, lines};
 use crate::trip::{Trip, TripState};
 
 /// The journey as it is sold today: by train, and without mail.
-struct Rail {
+pub struct Rail {
     world: Arc<World>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RailStep {
+pub enum RailStep {
     Train,
     Hotel,
 }
@@ -44,7 +44,11 @@ impl Saga for Rail {
 
     async fn run(&self, step: RailStep, key: &Key, _: &mut TripState) -> Result<Progress, StepError> {
         let _inside = self.world.enter(key, "run", None);
-        assert!(matches!(self.world.reply("run", step.name()), Reply::Well));
+        match self.world.reply("run", step.name()) {
+            Reply::Well => {}
+            Reply::Wait(gate) => gate.pass().await,
+            _ => panic!("trains do as they are asked"),
+        }
         self.world.book(key)?;
         Ok(Progress::Done)
     }
@@ -119,4 +123,26 @@ async fn a_nudge_reaches_the_versions_of_before() {
     eventually("it is done", async || office.find(1).await.state == Status::Done).await;
     stop.cancel();
     worker.await.unwrap();
+}
+
+// SAG-1
+#[tokio::test]
+async fn a_step_is_written_down_before_the_next_one_is_called_unless_it_may_be_later() {
+    let office = Office::open().await;
+    let engine = deployed(&office);
+    let mut conn = office.db.pool.acquire().await.unwrap();
+    assert!(engine.enqueue(&mut conn, 1, office.state(), None).await.unwrap());
+    let gate = Gate::new();
+    office.world.next("run", "hotel", Reply::Wait(Arc::clone(&gate)));
+    let look = async {
+        gate.reached().await;
+        let written = lines(&office.find(1).await);
+        gate.open();
+        written
+    };
+    let (written, driven) = tokio::join!(look, engine.run_due());
+    assert_eq!(
+        (written, driven.unwrap()),
+        (vec!["forward train succeeded".to_owned()], 1)
+    );
 }
