@@ -56,5 +56,5 @@ load-check: ## run the load tests of bench/k6 in short form
 coverage: ## measure which lines the tests run
 	scripts/coverage.sh
 
-mutants: ## change the code and see whether a test notices, for about two hours; PARTS="saga order product"
+mutants: ## change the code and see whether a test notices, for hours; PARTS="saga order product"
 	scripts/mutants.sh $(PARTS)

@@ -82,6 +82,8 @@ async fn starts_ends_interventions_and_durations_are_counted_and_what_is_stuck_i
     .await;
     let age = r#"saga_oldest_age_seconds{service="test",saga="trip"}"#;
     assert_eq!(value(&handle, age), Some(90.0));
+    let told = "# HELP saga_stuck Sagas that wait for a person.";
+    assert!(handle.render().contains(told), "{}", handle.render());
     stop.cancel();
     worker.await.unwrap();
 }
