@@ -24,17 +24,18 @@ async fn what_may_be_done_to_a_saga_is_said_by_its_own_version_while_it_is_stuck
 }
 
 #[tokio::test]
-async fn why_a_saga_turned_back_is_found_by_its_subject() {
+async fn why_sagas_turned_back_is_found_by_their_subjects() {
     let office = Office::open().await;
     office.world.next("run", "pay", Reply::Refuse);
     office.go(1).await;
     office.go(2).await;
     let mut conn = office.db.pool.acquire().await.unwrap();
-    let mut why = async |subject| saga::reason(&mut conn, "trip", subject).await.unwrap();
-    let refused = why(1).await;
+    let why = saga::reasons(&mut conn, "trip", &[1, 2, 3]).await.unwrap();
+    assert_eq!(why.keys().collect::<Vec<_>>(), [&1], "{why:?}");
+    let refused = why.get(&1);
     assert!(
-        matches!(refused, Some(Reason::Refused { ref step, .. }) if step == "pay"),
+        matches!(refused, Some(Reason::Refused { step, .. }) if step == "pay"),
         "{refused:?}"
     );
-    assert_eq!((why(2).await, why(3).await), (None, None));
+    assert!(saga::reasons(&mut conn, "walk", &[1]).await.unwrap().is_empty());
 }
