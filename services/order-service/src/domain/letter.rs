@@ -254,6 +254,17 @@ mod tests {
 
     // ORD-13
     #[test]
+    fn what_was_taken_off_has_a_line_if_anything_was() {
+        assert!(!told(News::Became(Status::Paid)).text.contains("Taken off"));
+        let mut order = order();
+        order.totals.discount = Money::from_minor(1, Currency::USD);
+        let letter = Letter::about(&order, News::Became(Status::Paid), &TrackingLinks::default());
+        assert!(letter.text.contains("Taken off"));
+        assert!(letter.text.contains("0.01"), "{}", letter.text);
+    }
+
+    // ORD-13
+    #[test]
     fn all_that_customers_care_about_has_words_of_its_own() {
         let subjects: std::collections::HashSet<String> =
             TOLD.iter().map(|&news| told(news).subject).collect();

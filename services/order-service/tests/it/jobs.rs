@@ -46,7 +46,7 @@ async fn a_dead_job_is_listed_shown_and_requeued_once() {
     );
     assert_eq!(
         (&shown["attempts"], &shown["maxAttempts"]),
-        (&json!(10), &json!(10))
+        (&json!(10), &json!(100))
     );
     assert_eq!(shown["lastError"], "the mail server refused the mail with 550");
     assert_eq!(shown["payload"]["to"], "confirmed");
