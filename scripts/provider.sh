@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the test of payment-service's client against providers in processes of their own: localstripe, whose gaps the
-# test knows, and Stripe itself where STRIPE_SECRET_KEY holds the key of a test account.
+# Runs the test of payment-service's client, and a whole shop's flow of money, against providers in processes of their own:
+# localstripe, whose gaps the tests know, and Stripe itself where STRIPE_SECRET_KEY holds the key of a test account.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/need.sh
@@ -46,12 +46,14 @@ for _ in $(seq 150); do
   sleep 0.1
 done
 
-
 if [ -n "${STRIPE_SECRET_KEY:-}" ]; then
   echo "provider.sh: Stripe, with the key of a test account"
   cargo test --locked -q -p payment-service --test it provider::
+  cargo test --locked -q -p souk-test-e2e --test it provider::
 fi
 echo "provider.sh: localstripe $version"
 env -u STRIPE_SECRET_KEY PROVIDER_KIND=localstripe PROVIDER_URL="http://127.0.0.1:$port" \
   PROVIDER_HOOK="127.0.0.1:$hook" PROVIDER_HOOK_SECRET="$secret" \
   cargo test --locked -q -p payment-service --test it provider::
+env -u STRIPE_SECRET_KEY PROVIDER_KIND=localstripe PROVIDER_URL="http://127.0.0.1:$port" \
+  cargo test --locked -q -p souk-test-e2e --test it provider::

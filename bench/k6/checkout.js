@@ -28,7 +28,10 @@ export default function (shop) {
   const key = `k6-${__VU}-${__ITER}-${Date.now()}`;
   const started = Date.now();
   const placed = order(token, shop.products, key);
-  if (!check(placed, { 'order: confirmed': (r) => r.status === 201 })) return;
+  if (!check(placed, { 'order: confirmed': (r) => r.status === 201 })) {
+    console.error(`an order was answered with ${placed.status}: ${placed.body}`);
+    return;
+  }
   const again = order(token, shop.products, key);
   check(again, { 'the same key: the same order': (r) => r.status === 201 && r.json('id') === placed.json('id') });
   if (__ITER % 5 === 4) {

@@ -13,6 +13,7 @@ REAL = {
     "STRIPE_SECRET_KEY": "sk_live_4f0c1d2e3b5a69788796a5b4c3d2e1f0",
     "STRIPE_WEBHOOK_SECRETS": "whsec_4f0c1d2e3b5a69788796a5b4c3d2e1f0",
     "MAIL_URL": "smtps://shop:4f0c1d2e@mail.example.com",
+    "REDIS_URL": "rediss://:4f0c1d2e@redis.example.com:6380/0",
     "DATABASE_URL": "postgres://role:4f0c1d2e@postgres:5432/database",
 }
 

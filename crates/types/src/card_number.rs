@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 
 /// The shortest and the longest that are in use.
 const LENGTHS: RangeInclusive<usize> = 14..=19;
+/// Digits in a group, where a number is written in groups: 4-4-4-4, 4-6-5, 4-6-4, 4-4-4-4-3.
+const GROUP: RangeInclusive<usize> = 3..=6;
 
 /// Whether `text` holds what looks like a card number: digits, perhaps in groups with blanks or dashes between them,
 /// that begin as those of a card network do, are as many as it gives out, and have the right check digit. Other long
@@ -32,15 +34,25 @@ pub fn holds_card_number(text: &str) -> bool {
     any_card(&groups)
 }
 
-/// Whole groups only: a date may stand before a card's number, but nothing runs into it.
+/// Whole groups only: a date may stand before a card's number, but nothing runs into it. A counter before a moment makes
+/// no card's groups.
 fn any_card(groups: &[String]) -> bool {
-    (0..groups.len()).any(|from| {
-        let mut number = String::new();
-        groups.iter().skip(from).any(|group| {
-            number.push_str(group);
-            LENGTHS.contains(&number.len()) && is_issued(&number) && luhn(&number)
+    let alone = groups.iter().any(|group| is_card(group));
+    alone
+        || (0..groups.len()).any(|from| {
+            let mut number = String::new();
+            let written = groups.iter().skip(from);
+            written
+                .take_while(|group| GROUP.contains(&group.len()))
+                .any(|group| {
+                    number.push_str(group);
+                    is_card(&number)
+                })
         })
-    })
+}
+
+fn is_card(number: &str) -> bool {
+    LENGTHS.contains(&number.len()) && is_issued(number) && luhn(number)
 }
 
 /// Whether a network gives out numbers of that length that begin like this.
@@ -109,6 +121,7 @@ mod tests {
             "9400111899223197428490",
             "0049 1512 3456789",
             "1893456000000",
+            "k6-1-0-1795903690139",
             "01997c3e-5f0a-7b1e-9d55-2c8a6f1b3e70",
         ] {
             assert!(!holds_card_number(text), "{text}");

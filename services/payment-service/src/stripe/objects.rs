@@ -15,9 +15,12 @@ pub struct Intent {
     pub id: String,
     /// Where it stands; a word we do not know counts as open.
     pub status: String,
-    /// What arrived, as Stripe counts.
+    /// What was asked for, as Stripe counts.
     #[serde(default)]
-    pub amount_received: i64,
+    pub amount: i64,
+    /// What arrived, as Stripe counts. Where a provider does not say (localstripe) one that succeeded brought all of it:
+    /// nothing is captured in part.
+    pub amount_received: Option<i64>,
     /// Lower case.
     pub currency: String,
     /// Lets its holder pay.
@@ -59,10 +62,11 @@ impl Intent {
         let state = match self.status.as_str() {
             "succeeded" => {
                 let code = self.currency.to_ascii_uppercase();
+                let received = self.amount_received.unwrap_or(self.amount);
                 let minor = Currency::parse(&code)
                     .ok()
-                    .and_then(|c| from_provider(self.amount_received, c))
-                    .unwrap_or(self.amount_received);
+                    .and_then(|c| from_provider(received, c))
+                    .unwrap_or(received);
                 IntentState::Succeeded {
                     minor,
                     currency: code,

@@ -17,6 +17,7 @@ mod mails;
 mod mistakes;
 mod outages;
 mod prove;
+mod provider;
 mod race;
 mod readme;
 mod reconcile;
