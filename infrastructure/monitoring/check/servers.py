@@ -117,10 +117,11 @@ class Servers:
         self.urls = urls
 
     def shop(self):
+        self.start("redis", ["redis-server", "--port", self.port("redis"), "--bind", "127.0.0.1", "--save", "", "--dir", self.folder])
         web = f"http://{self.at('api-gateway')}/api/payments/webhook"
         self.settings = {
             "STRIPE_API_URL": f"http://{self.at('stripe-sandbox')}", "SANDBOX_WEBHOOK_URL": web,
-            "IMAGE_DIR": str(self.folder / "images"), "MAIL_URL": f"file:{self.folder}/mail",
+            "REDIS_URL": f"redis://{self.at('redis')}", "IMAGE_DIR": str(self.folder / "images"), "MAIL_URL": f"file:{self.folder}/mail",
             "METRICS_ADDR": self.at("metrics"), "RATE_LIMIT": "off", "MAX_OPEN_ORDERS": "0", "LOG_FILTER": "warn"}
         for service in SERVICES[1:]:
             name = service.split("-")[0].upper()
@@ -138,7 +139,6 @@ class Servers:
         self.start(name, [self.souk, "run", name], env)
 
     def exporters(self):
-        self.start("redis", ["redis-server", "--port", self.port("redis"), "--bind", "127.0.0.1", "--save", "", "--dir", self.folder])
         source = f"user=postgres host={self.socket} dbname=postgres sslmode=disable"
         listen = "--web.listen-address=" + "127.0.0.1:{}"
         self.start("postgres-exporter", ["prometheus-postgres-exporter", listen.format(self.port("postgres-exporter"))], {"DATA_SOURCE_NAME": source})
