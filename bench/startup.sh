@@ -100,17 +100,17 @@ for name in user product order payment; do "$pg_bin/createdb" -h "$data" -U post
 for name in "${names[@]}"; do begin "$name"; done
 rows= sum=0
 for name in "${names[@]::5}"; do
-  times=
+  took=
   for _ in $(seq "$rounds"); do
     end "$name"
     begin "$name"
-    times="$times $ms"
+    took="$took $ms"
   done
   sleep 2
-  memory=$(resident "${services[$name]}")
-  sum=$((sum + memory))
+  held=$(resident "${services[$name]}")
+  sum=$((sum + held))
   size=$(stat -c %s "target/release/$name")
-  rows="$rows| $name | $(echo $times | tr ' ' '\n' | median) ms | $(awk "BEGIN {printf \"%.1f\", $memory / 1024}") MB | $(awk "BEGIN {printf \"%.1f\", $size / 1e6}") MB |"$'\n'
+  rows="$rows| $name | $(echo $took | tr ' ' '\n' | median) ms | $(awk "BEGIN {printf \"%.1f\", $held / 1024}") MB | $(awk "BEGIN {printf \"%.1f\", $size / 1e6}") MB |"$'\n'
 done
 
 cat <<TABLE
