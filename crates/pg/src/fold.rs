@@ -106,7 +106,6 @@ impl<W: Together> Fold<W> {
     async fn serve(self) {
         let _served = Served(&self);
         while let Some((asks, answers)) = self.queue(next_batch) {
-            metrics::histogram!("folded_per_commit", "what" => W::NAME).record(size(asks.len()));
             let done = all(&self.0.work, &asks).await;
             for (waiting, answer) in answers.into_iter().zip(done) {
                 // Who has gone away will ask again, or look.
@@ -123,7 +122,7 @@ impl<W: Together> Fold<W> {
 /// Does what is asked, of which no two are about the same: together, or, if that fails, one by one. The answers are in
 /// the order of the asks.
 pub async fn all<W: Together>(work: &W, asks: &[W::Ask]) -> Vec<Reply<W>> {
-    match work.together(asks).await {
+    match committed(work, asks).await {
         Ok(answers) => answers,
         Err(error) if asks.len() <= 1 => vec![Err(error)],
         // What one of them brought about is not for the others to bear.
@@ -135,8 +134,15 @@ pub async fn all<W: Together>(work: &W, asks: &[W::Ask]) -> Vec<Reply<W>> {
 }
 
 async fn alone<W: Together>(work: &W, ask: &W::Ask) -> Reply<W> {
-    let answer = work.together(std::slice::from_ref(ask)).await?.pop();
+    let answer = committed(work, std::slice::from_ref(ask)).await?.pop();
     answer.unwrap_or_else(|| Err(W::unanswered()))
+}
+
+/// Does the work, and shows how much of it shared the commit.
+async fn committed<W: Together>(work: &W, asks: &[W::Ask]) -> Result<Vec<Reply<W>>, W::Error> {
+    let answers = work.together(asks).await?;
+    metrics::histogram!("folded_per_commit", "what" => W::NAME).record(size(asks.len()));
+    Ok(answers)
 }
 
 /// After a panic too the next caller may begin.

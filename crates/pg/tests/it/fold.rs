@@ -100,3 +100,20 @@ async fn after_a_panic_the_next_one_is_served() {
     assert_eq!(fold.ask(99).await, Err("unanswered"));
     assert_eq!(fold.ask(4).await, Ok(8));
 }
+
+#[tokio::test]
+async fn whoever_brings_a_batch_of_their_own_is_shown_with_those_that_were_gathered() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let _reporting = metrics::set_default_local_recorder(&recorder);
+    let work = Doubling::new(10);
+    assert_eq!(all(&work, &[1, 2, 3]).await.len(), 3);
+    assert_eq!(all(&work, &[4, 13]).await.len(), 2);
+    let shown = recorder.handle().render();
+    // Three at once, and one alone; what failed shared no commit.
+    for line in [
+        r#"folded_per_commit_sum{what="doublings"} 4"#,
+        r#"folded_per_commit_count{what="doublings"} 2"#,
+    ] {
+        assert!(shown.contains(line), "no {line} in {shown}");
+    }
+}
