@@ -12,3 +12,4 @@ pub mod resolve;
 pub mod settle;
 pub mod storing;
 pub mod take_events;
+mod whose;

@@ -21,7 +21,8 @@ pub enum Status {
     Delivered,
     /// Given up; stock and money go back.
     Cancelled,
-    /// All money went back.
+    /// All money went back. A refund that fails later changes nothing here: the payment says that its money is with us again,
+    /// and a person sends it anew.
     Refunded,
 }
 

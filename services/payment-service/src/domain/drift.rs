@@ -2,7 +2,7 @@
 
 use types::{Currency, Money, OrderId};
 
-use super::{IntentSeen, IntentState, Payment, Refund, RefundSeen};
+use super::{Dispute, IntentSeen, IntentState, Payment, Refund, RefundSeen};
 
 /// How far a reconciliation looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +144,27 @@ pub fn of_refund(known: Option<&Refund>, seen: &RefundSeen) -> Option<Drift> {
     } else if merged != known.status {
         Some(Drift::Lost(what))
     } else if merged != seen.status {
+        Some(Drift::Contradiction(what))
+    } else {
+        None
+    }
+}
+
+/// What a dispute shows that ours does not; `known` is ours, if we know it.
+#[must_use]
+pub fn of_dispute(known: Option<&Dispute>, seen: &Dispute) -> Option<Drift> {
+    let theirs = seen.status.name();
+    let Some(known) = known else {
+        return Some(Drift::Lost(format!("it is {theirs} over there and unknown here")));
+    };
+    let merged = known.clone().merge(seen.clone());
+    let what = match known.status == seen.status {
+        true => format!("it is {theirs}, and what moved for it, or its deadline, differs"),
+        false => format!("it is {theirs} over there and {} here", known.status.name()),
+    };
+    if merged != *known {
+        Some(Drift::Lost(what))
+    } else if merged.status != seen.status {
         Some(Drift::Contradiction(what))
     } else {
         None

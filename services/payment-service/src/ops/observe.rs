@@ -7,17 +7,17 @@ mod intents;
 mod refunds;
 
 use bus::Topic;
-use runtime::context::{self, Context};
+use runtime::context::Context;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
-use types::{Actor, OrderId};
+use types::{Actor, OrderId, RefundId};
 use wire::events::{Event, PaymentMoved, PaymentRefunded};
 
 use self::disputes::see_dispute;
 use self::intents::see_intents;
-use self::refunds::see_refunds;
+use self::refunds::{see_not_made, see_refunds};
 use crate::NAME;
-use crate::domain::{Dispute, IntentSeen, Payment, RefundSeen, Refusal, Status};
+use crate::domain::{Dispute, IntentSeen, Payment, Refund, RefundSeen, Refusal, Status};
 use crate::error::PaymentError;
 use crate::store::{fault, payments};
 
@@ -34,6 +34,8 @@ pub enum Seen {
     Intent(IntentSeen),
     /// Some or all of its refunds; none still adds up those that we know.
     Refunds(Vec<RefundSeen>),
+    /// It will not make this refund of ours, for that reason.
+    NotMade(RefundId, String),
     /// One of its disputes.
     Dispute(Dispute),
 }
@@ -47,29 +49,6 @@ pub struct Look<'a> {
     pub seen: &'a [Seen],
     /// On which request.
     pub context: Option<Context>,
-}
-
-/// Takes in what was seen, in the caller's transaction, and returns the payment as it is then. Seeing the same
-/// again, or something older, changes nothing and tells nobody.
-///
-/// # Errors
-/// There is no such payment, or what was seen is another's.
-#[tracing::instrument(name = "payment.observe", skip_all, fields(order.id = %order))]
-pub async fn observe(
-    conn: &mut PgConnection,
-    order: OrderId,
-    seen: &[Seen],
-    at: OffsetDateTime,
-) -> Result<Payment, PaymentError> {
-    let look = Look {
-        order,
-        seen,
-        context: context::current(),
-    };
-    let mut observed = observe_all(conn, &[look], at).await?;
-    observed.count();
-    let payment = observed.payments.pop();
-    Ok(payment.ok_or(Refusal::PaymentNotFound(order))?)
 }
 
 /// Payments after they were observed.
@@ -90,10 +69,11 @@ impl Observed {
     }
 }
 
-/// [`observe`] for the payments of many orders, of which no two are the same.
+/// Takes in what was seen of orders of which no two are the same, in the caller's transaction. Seeing the same again, or
+/// something older, changes nothing and tells nobody.
 ///
 /// # Errors
-/// Those of any of them: then nothing may be committed.
+/// There is no such payment, or what was seen is another's: then nothing may be committed of any of them.
 pub async fn observe_all(
     conn: &mut PgConnection,
     looks: &[Look<'_>],
@@ -115,6 +95,7 @@ pub async fn observe_all(
         for view in &mut views {
             match view.seen.get(turn) {
                 Some(Seen::Refunds(list)) => see_refunds(conn, view, list, at).await?,
+                Some(Seen::NotMade(refund, why)) => see_not_made(conn, view, *refund, why, at).await?,
                 Some(Seen::Dispute(dispute)) => see_dispute(conn, view, dispute, at).await?,
                 Some(Seen::Intent(_)) | None => {}
             }
@@ -144,6 +125,8 @@ pub async fn observe_all(
 struct View<'a> {
     before: Payment,
     payment: Payment,
+    /// Its refunds, once they are read.
+    refunds: Option<Vec<Refund>>,
     seen: &'a [Seen],
     context: Option<Context>,
     news: Vec<bus::News>,
@@ -155,6 +138,7 @@ impl<'a> View<'a> {
         Self {
             before: payment.clone(),
             payment,
+            refunds: None,
             seen: look.seen,
             context: look.context.clone(),
             news: Vec::new(),

@@ -1,6 +1,7 @@
 //! Reconciliation (PAY-16): everything that the provider has is held against our books, and the other way round. What
 //! a lost webhook left wrong is taken in through the one place where payments change; what that cannot explain is named.
 
+mod disputes;
 mod missing;
 mod walk;
 
@@ -10,12 +11,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::Topic;
+use pg::fold::{self, Together as _};
+use runtime::context;
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use types::{Actor, Clock, OrderId};
 use wire::events::{DriftAmount, ReconciliationDrifted};
 
-use super::observe::{Seen, observe};
+use super::observe::Seen;
+use super::observing::{By, Observation, Observing};
 use crate::NAME;
 use crate::domain::Payment;
 use crate::domain::drift::{Finding, Kind, Scope};
@@ -123,6 +127,7 @@ pub async fn reconcile(desk: &Reconciler, scope: Scope) -> Result<Report, Paymen
     run.disputes().await?;
     run.missing_intents().await?;
     run.missing_refunds().await?;
+    run.missing_disputes().await?;
     run.name_strangers();
     run.end(scope).await
 }
@@ -136,7 +141,11 @@ impl Run<'_> {
     }
 
     /// Takes in what was seen. Of one that cannot be taken in it is told why; the others are looked at all the same.
-    async fn take_in(&self, order: OrderId, seen: &[Seen]) -> Result<Result<Payment, String>, PaymentError> {
+    async fn take_in(
+        &self,
+        order: OrderId,
+        seen: Vec<Seen>,
+    ) -> Result<Result<Payment, String>, PaymentError> {
         match self.observed(order, seen).await {
             Ok(payment) => Ok(Ok(payment)),
             Err(PaymentError::Store { doing, source }) if pg::is_unavailable(&source) => {
@@ -159,13 +168,19 @@ impl Run<'_> {
     }
 
     /// The one place where payments change (PAY-9).
-    async fn observed(&self, order: OrderId, seen: &[Seen]) -> Result<Payment, PaymentError> {
-        let mut tx = pg::begin(&self.desk.db)
-            .await
-            .map_err(fault("begin a transaction"))?;
-        let payment = observe(&mut tx, order, seen, self.desk.clock.now()).await?;
-        tx.commit().await.map_err(fault("commit what was found"))?;
-        Ok(payment)
+    async fn observed(&self, order: OrderId, seen: Vec<Seen>) -> Result<Payment, PaymentError> {
+        let observing = Observing {
+            db: self.desk.db.clone(),
+            clock: Arc::clone(&self.desk.clock),
+        };
+        let observation = Observation {
+            order,
+            seen,
+            by: By::Look,
+            context: context::current(),
+        };
+        let observed = fold::all(&observing, &[observation]).await.pop();
+        observed.unwrap_or_else(|| Err(Observing::unanswered()))
     }
 
     /// Intents that are not ours and that may have, or get, money. Those whose money went back, or that nobody can

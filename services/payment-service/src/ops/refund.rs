@@ -7,7 +7,7 @@ use types::{DecimalText, Money, OrderId, RefundId};
 use super::observe::Seen;
 use super::settle::{is_old, payment_of, postpone, settle};
 use crate::AppState;
-use crate::domain::{DisputeStatus, Payment, Refund, RefundSeen, RefundStatus, Refusal};
+use crate::domain::{DisputeStatus, Payment, Refund, RefundSeen, Refusal};
 use crate::error::PaymentError;
 use crate::store::operations::{self, Ended, Operation};
 use crate::store::refunds::NewRefund;
@@ -188,7 +188,7 @@ pub(crate) async fn carry_out(
     Ok((payment, refund))
 }
 
-/// The refund comes to nothing: what was set aside for it is free again.
+/// The refund comes to nothing, unless ours is among those that were made after all.
 async fn give_up(
     app: &AppState,
     op: &Operation,
@@ -196,29 +196,8 @@ async fn give_up(
     why: &str,
     others: Vec<RefundSeen>,
 ) -> Result<Payment, PaymentError> {
-    let now = app.clock.now();
-    let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
-    payments::lock(&mut tx, op.order_id).await?;
-    let current = refunds::find(&mut tx, refund.id)
-        .await?
-        .ok_or(PaymentError::Corrupt("refund"))?;
-    if current.provider_id.is_none() {
-        let failed = Refund {
-            status: RefundStatus::Failed,
-            error: Some(why.to_owned()),
-            ..current
-        };
-        refunds::save(&mut tx, &failed, now).await?;
-    }
-    let payment = super::observe::observe(&mut tx, op.order_id, &[Seen::Refunds(others)], now).await?;
-    operations::end(&mut tx, &op.key, &Ended::Refused(why.to_owned())).await?;
-    tx.commit()
-        .await
-        .map_err(fault("commit that the refund failed"))?;
-    app.relay.nudge();
-    metrics::counter!("refunds_failed_total", "service" => crate::NAME).increment(1);
-    tracing::error!(order.id = %op.order_id, refund.id = %refund.id, why, "a refund was not made");
-    Ok(payment)
+    let seen = vec![Seen::Refunds(others), Seen::NotMade(refund.id, why.to_owned())];
+    settle(app, op, seen, Ended::Refused(why.to_owned())).await
 }
 
 async fn call(

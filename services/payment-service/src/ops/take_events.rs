@@ -4,15 +4,16 @@
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 
+use futures::future::join_all;
 use futures::stream::{self, StreamExt as _};
 use pg::fold;
 use serde::de::DeserializeOwned;
-use types::OrderId;
+use types::{OrderId, RefundId};
 
 use super::observe::Seen;
 use super::observing::{By, Observation, Observing};
 use super::refresh::{read, read_refunds, unread};
-use super::settle::payment_of;
+use super::whose;
 use crate::AppState;
 use crate::domain::{IntentState, Payment, RefundStatus};
 use crate::error::PaymentError;
@@ -27,8 +28,6 @@ enum Subject {
     /// A charge was refunded, perhaps in the provider's dashboard.
     Refunded(Charge),
     Dispute(Dispute),
-    /// Kept, and nothing else.
-    Other,
 }
 
 /// Whether events of this kind have to be worked off. Of a new intent nothing needs to be learnt: whoever made it has
@@ -41,8 +40,14 @@ pub fn says_something(kind: &str) -> bool {
 
 /// Events about which the provider is asked side by side.
 const SIDE_BY_SIDE: usize = 16;
-/// The payments that a batch of events is about, by their intents.
-type Known = HashMap<String, Payment>;
+
+/// An event that is to be understood.
+struct Told<'a> {
+    /// The place of its answer.
+    place: usize,
+    stored: &'a Stored,
+    subject: Subject,
+}
 
 /// Takes events in, each once: its effect and the mark on its row share a transaction (PAY-8), which all of them share. The
 /// answers are in the order of the events; what keeps one from being taken in does not keep the others.
@@ -50,13 +55,25 @@ type Known = HashMap<String, Payment>;
 /// An error of one: it is about an intent that is not in our books yet, or something does not answer. To be tried again.
 #[tracing::instrument(name = "payment.take_events", skip_all, fields(events = events.len()))]
 pub async fn take_events(app: &AppState, events: &[Stored]) -> Vec<Answer> {
-    let subjects: Vec<_> = events.iter().map(subject).collect();
-    let known = known(app, subjects.iter().flatten()).await;
     let mut answers: Vec<_> = events.iter().map(|_| Ok(())).collect();
-    let mut tries = Vec::with_capacity(events.len());
-    for (place, (stored, subject)) in events.iter().zip(subjects).enumerate() {
-        let understood = understand(app, stored, subject, &known);
-        tries.push(async move { (place, understood.await) });
+    let (mut told, mut kept) = (Vec::new(), Vec::new());
+    for (place, stored) in events.iter().enumerate() {
+        match subject(stored) {
+            Ok(Some(subject)) => told.push(Told {
+                place,
+                stored,
+                subject,
+            }),
+            Ok(None) => kept.push(stored.id),
+            Err(error) => answer(&mut answers, place, Err(error)),
+        }
+    }
+    keep(app, &kept).await;
+    // Before the provider is asked: who waits for it while others are taken in must hold no connection.
+    let known = known(app, &told).await;
+    let mut tries = Vec::with_capacity(told.len());
+    for (told, known) in told.into_iter().zip(known) {
+        tries.push(async move { (told.place, understand(app, told, known).await) });
     }
     let understood = stream::iter(tries)
         .buffer_unordered(SIDE_BY_SIDE)
@@ -67,8 +84,7 @@ pub async fn take_events(app: &AppState, events: &[Stored]) -> Vec<Answer> {
         let mut waiting = Vec::new();
         for (place, understood) in chunk {
             match understood {
-                Ok(Some(observation)) => waiting.push((place, observation)),
-                Ok(None) => {}
+                Ok(observation) => waiting.push((place, observation)),
                 Err(error) => answer(&mut answers, place, Err(error)),
             }
         }
@@ -107,48 +123,60 @@ async fn take_in(app: &AppState, mut waiting: Vec<(usize, Observation)>, answers
     }
 }
 
-/// The payments of the intents that the subjects name, in one statement.
-async fn known<'a>(app: &AppState, subjects: impl Iterator<Item = &'a Subject>) -> Known {
-    let intents: Vec<&str> = subjects.filter_map(Subject::intent_id).collect();
-    match of_intents(app, &intents).await {
-        Ok(known) => known,
+/// Marks events that were only to be kept.
+async fn keep(app: &AppState, kept: &[i64]) {
+    if kept.is_empty() {
+        return;
+    }
+    let finished = async {
+        let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
+        webhooks::finish_all(&mut conn, kept).await
+    };
+    if let Err(error) = finished.await {
+        // Then they come back when their lease ends.
+        tracing::warn!(%error, "could not mark events that are only kept");
+    }
+}
+
+/// The payment that each event is about, if it is in our books. All are looked for in one statement; if that fails, each is
+/// looked for alone, and may have an error of its own.
+async fn known(app: &AppState, told: &[Told<'_>]) -> Vec<Result<Option<Payment>, PaymentError>> {
+    match look(app, told).await {
+        Ok(found) => found.into_iter().map(Ok).collect(),
         Err(error) => {
-            // Then each is looked for alone, and may have an error of its own.
             tracing::debug!(%error, "the payments of a batch of events could not be read");
-            Known::new()
+            join_all(told.iter().map(|one| look_alone(app, one))).await
         }
     }
 }
 
-async fn of_intents(app: &AppState, intents: &[&str]) -> Result<Known, PaymentError> {
-    let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
-    payments::of_intents(&mut conn, intents).await
+async fn look_alone(app: &AppState, told: &Told<'_>) -> Result<Option<Payment>, PaymentError> {
+    let found = look(app, std::slice::from_ref(told)).await?;
+    Ok(found.into_iter().next().flatten())
 }
 
-/// What there is to take in. `None` if the event was only kept.
-#[tracing::instrument(name = "payment.understand", skip_all, fields(event.type = stored.kind, event.id = stored.event_id))]
+async fn look(app: &AppState, told: &[Told<'_>]) -> Result<Vec<Option<Payment>>, PaymentError> {
+    let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
+    let subjects = || told.iter().map(|told| &told.subject);
+    let ours: Vec<RefundId> = subjects().filter_map(Subject::only_refund).collect();
+    let returns = refunds::orders_of(&mut conn, &ours).await?;
+    let intents: Vec<&str> = subjects().filter_map(Subject::intent_id).collect();
+    let mut orders: Vec<OrderId> = subjects().filter_map(Subject::order).collect();
+    orders.extend(returns.values());
+    let payments = payments::of(&mut conn, &intents, &orders).await?;
+    let payment = |subject: &Subject| subject.payment(&payments, &returns).cloned();
+    Ok(subjects().map(payment).collect())
+}
+
+/// What there is to take in.
+#[tracing::instrument(name = "payment.understand", skip_all, fields(event.type = told.stored.kind, event.id = told.stored.event_id))]
 async fn understand(
     app: &AppState,
-    stored: &Stored,
-    subject: Result<Subject, PaymentError>,
-    known: &Known,
-) -> Result<Option<Observation>, PaymentError> {
-    let subject = subject?;
-    let payment = match (&subject, subject.intent_id()) {
-        (Subject::Other, _) => {
-            let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
-            webhooks::finish_all(&mut conn, &[stored.id]).await?;
-            return Ok(None);
-        }
-        (_, Some(intent_id)) => payment_of_intent(app, intent_id, &subject, known).await?,
-        (Subject::Refund(refund), None) => payment_of_refund(app, refund).await?,
-        (Subject::Intent(_) | Subject::Refunded(_) | Subject::Dispute(_), None) => {
-            return Err(PaymentError::Unknown(format!(
-                "{}, without an intent",
-                stored.kind
-            )));
-        }
-    };
+    told: Told<'_>,
+    known: Result<Option<Payment>, PaymentError>,
+) -> Result<Observation, PaymentError> {
+    let Told { stored, subject, .. } = told;
+    let payment = known?.ok_or_else(|| PaymentError::Unknown(subject.name()))?;
     let seen = match subject {
         Subject::Intent(intent) => about_intent(app, &payment, &intent).await?,
         Subject::Refund(refund) => about_refund(app, &payment, &refund).await?,
@@ -159,14 +187,13 @@ async fn understand(
             seen
         }
         Subject::Dispute(dispute) => vec![Seen::Dispute(dispute.seen())],
-        Subject::Other => Vec::new(),
     };
-    Ok(Some(Observation {
+    Ok(Observation {
         order: payment.order_id,
         seen,
         by: By::Event(stored.id),
         context: None,
-    }))
+    })
 }
 
 impl Subject {
@@ -177,21 +204,64 @@ impl Subject {
             Self::Refund(refund) => refund.payment_intent.as_deref(),
             Self::Refunded(charge) => charge.payment_intent.as_deref(),
             Self::Dispute(dispute) => dispute.payment_intent.as_deref(),
-            Self::Other => None,
+        }
+    }
+
+    /// The order that an intent says it is for.
+    fn order(&self) -> Option<OrderId> {
+        match self {
+            Self::Intent(intent) => intent.order_id(),
+            Self::Refund(_) | Self::Refunded(_) | Self::Dispute(_) => None,
+        }
+    }
+
+    /// Our refund, where that is all it says.
+    fn only_refund(&self) -> Option<RefundId> {
+        match self {
+            Self::Refund(refund) if refund.payment_intent.is_none() => refund.refund_id(),
+            Self::Intent(_) | Self::Refund(_) | Self::Refunded(_) | Self::Dispute(_) => None,
+        }
+    }
+
+    /// The one of `payments` that it is about; `returns` says whose money refunds return.
+    fn payment<'p>(
+        &self,
+        payments: &'p [Payment],
+        returns: &HashMap<RefundId, OrderId>,
+    ) -> Option<&'p Payment> {
+        if let Self::Intent(intent) = self {
+            return whose::of(payments, intent);
+        }
+        if let Some(intent_id) = self.intent_id() {
+            return whose::has(payments, intent_id);
+        }
+        let order = returns.get(&self.only_refund()?)?;
+        payments.iter().find(|p| p.order_id == *order)
+    }
+
+    /// What it is, for whoever looks why it is not in our books.
+    fn name(&self) -> String {
+        match (self, self.intent_id()) {
+            (_, Some(intent_id)) => format!("intent {intent_id}"),
+            (Self::Refund(refund), None) => format!("refund {}", refund.id),
+            (Self::Intent(_) | Self::Refunded(_) | Self::Dispute(_), None) => {
+                "a charge or dispute without an intent".to_owned()
+            }
         }
     }
 }
 
-fn subject(stored: &Stored) -> Result<Subject, PaymentError> {
+/// What the event is about; nothing if it is only kept.
+fn subject(stored: &Stored) -> Result<Option<Subject>, PaymentError> {
     let kind = stored.kind.as_str();
-    Ok(match kind {
+    Ok(Some(match kind {
         "charge.refunded" => Subject::Refunded(object(stored)?),
         "charge.refund.updated" => Subject::Refund(object(stored)?),
         _ if kind.starts_with("payment_intent.") => Subject::Intent(object(stored)?),
         _ if kind.starts_with("refund.") => Subject::Refund(object(stored)?),
         _ if kind.starts_with("charge.dispute.") => Subject::Dispute(object(stored)?),
-        _ => Subject::Other,
-    })
+        _ => return Ok(None),
+    }))
 }
 
 fn object<T: DeserializeOwned>(stored: &Stored) -> Result<T, PaymentError> {
@@ -202,49 +272,6 @@ fn object<T: DeserializeOwned>(stored: &Stored) -> Result<T, PaymentError> {
             what: format!("the object of {} {}", stored.kind, stored.event_id),
             source,
         })
-}
-
-/// The payment of an intent. Where our own insert of the intent's id is still under way, or was lost, the order that
-/// we wrote onto it tells (PAY-11).
-async fn payment_of_intent(
-    app: &AppState,
-    intent_id: &str,
-    subject: &Subject,
-    known: &Known,
-) -> Result<Payment, PaymentError> {
-    if let Some(payment) = known.get(intent_id) {
-        return Ok(payment.clone());
-    }
-    // It may have come meanwhile.
-    if let Some(payment) = of_intents(app, &[intent_id]).await?.remove(intent_id) {
-        return Ok(payment);
-    }
-    if let Subject::Intent(intent) = subject
-        && let Some(order) = intent.order_id()
-        && let Some(payment) = payment_of(app, order).await?
-        && payment.intent_id.is_none()
-        && payment.user_id.is_some()
-        && intent.metadata.get("payment_id") == Some(&payment.id.to_string())
-    {
-        return Ok(payment);
-    }
-    Err(PaymentError::Unknown(format!("intent {intent_id}")))
-}
-
-/// The payment of a refund that does not name its intent.
-async fn payment_of_refund(app: &AppState, refund: &Refund) -> Result<Payment, PaymentError> {
-    let order: Option<OrderId> = match refund.refund_id() {
-        None => None,
-        Some(id) => {
-            let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
-            refunds::order_of(&mut conn, id).await?
-        }
-    };
-    let payment = match order {
-        None => None,
-        Some(order) => payment_of(app, order).await?,
-    };
-    payment.ok_or_else(|| PaymentError::Unknown(format!("refund {}", refund.id)))
 }
 
 async fn about_intent(app: &AppState, payment: &Payment, intent: &Intent) -> Result<Vec<Seen>, PaymentError> {

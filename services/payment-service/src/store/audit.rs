@@ -22,8 +22,12 @@ pub struct OrderMoney {
     pub refunded_minor: i64,
     /// What is on its way back.
     pub refund_pending_minor: i64,
+    /// What was on its way, or gone, and came back: refunds that the provider took and that came to nothing.
+    pub returned_minor: i64,
     /// What a bank took for good: its dispute was lost.
     pub lost_minor: i64,
+    /// What arrived is not what was asked for.
+    pub mismatched: bool,
     /// Nothing of it changed lately.
     pub settled: bool,
 }
@@ -119,12 +123,16 @@ pub async fn orders(
     sqlx::query_as!(
         OrderMoney,
         r#"
-        select order_id, status, currency, captured_minor, refunded_minor, refund_pending_minor,
-               case dispute_status when 'lost' then disputed_minor else 0 end as "lost_minor!",
-               updated_at < $3 as "settled!"
-          from payments
-         where order_id > $1 and order_id <= $2
-         order by order_id
+        select p.order_id, p.status, p.currency, p.captured_minor, p.refunded_minor, p.refund_pending_minor,
+               (select coalesce(sum(r.amount_minor), 0)::bigint
+                  from refunds r
+                 where r.payment_id = p.id and r.status in ('failed', 'canceled') and r.provider_id is not null)
+                   as "returned_minor!",
+               case p.dispute_status when 'lost' then p.disputed_minor else 0 end as "lost_minor!",
+               p.mismatched, p.updated_at < $3 as "settled!"
+          from payments p
+         where p.order_id > $1 and p.order_id <= $2
+         order by p.order_id
         "#,
         after,
         upto,

@@ -265,11 +265,6 @@ pub async fn end_all(conn: &mut PgConnection, ended: &[(&str, &Ended)]) -> Resul
     Ok(())
 }
 
-/// [`end_all`] for one.
-pub async fn end(conn: &mut PgConnection, key: &str, ended: &Ended) -> Result<(), PaymentError> {
-    end_all(conn, &[(key, ended)]).await
-}
-
 /// Notes that its outcome is still unknown, and when to look again.
 #[tracing::instrument(name = "db.operations.postpone", skip_all)]
 pub async fn postpone(

@@ -133,15 +133,17 @@ pub async fn lock(conn: &mut PgConnection, order: OrderId) -> Result<Payment, Pa
     Ok(locked.ok_or(Refusal::PaymentNotFound(order))?)
 }
 
-/// The payments that have these intents, by their intents.
-#[tracing::instrument(name = "db.payments.of_intents", skip_all, fields(intents = intents.len()))]
-pub async fn of_intents(
+/// The payments that have one of these intents, or are of one of these orders.
+#[tracing::instrument(name = "db.payments.of", skip_all, fields(intents = intents.len(), orders = orders.len()))]
+pub async fn of(
     conn: &mut PgConnection,
     intents: &[&str],
-) -> Result<HashMap<String, Payment>, PaymentError> {
-    if intents.is_empty() {
-        return Ok(HashMap::new());
+    orders: &[OrderId],
+) -> Result<Vec<Payment>, PaymentError> {
+    if intents.is_empty() && orders.is_empty() {
+        return Ok(Vec::new());
     }
+    let orders: Vec<i64> = orders.iter().map(|order| order.get()).collect();
     let rows = sqlx::query_as!(
         PaymentRow,
         r#"
@@ -149,15 +151,15 @@ pub async fn of_intents(
                captured_minor, refunded_minor, refund_pending_minor, mismatched, dispute_status, disputed_minor,
                evidence_due_by, last_error, version, created_at, updated_at
           from payments
-         where payment_intent_id = any($1)
+         where payment_intent_id = any($1) or order_id = any($2)
         "#,
         intents as &[&str],
+        &orders,
     )
     .fetch_all(conn)
     .await
-    .map_err(fault("look for intents"))?;
-    let found = by_order(rows)?.into_values();
-    Ok(found.filter_map(|p| Some((p.intent_id.clone()?, p))).collect())
+    .map_err(fault("look for payments"))?;
+    rows.into_iter().map(Payment::try_from).collect()
 }
 
 fn by_order(rows: Vec<PaymentRow>) -> Result<HashMap<OrderId, Payment>, PaymentError> {

@@ -5,9 +5,9 @@ use time::OffsetDateTime;
 use types::OrderId;
 
 use super::fault;
-use super::row::{PaymentRow, RefundRow};
+use super::row::RefundRow;
+use crate::domain::Refund;
 use crate::domain::drift::{Finding, Scope};
-use crate::domain::{Payment, Refund};
 use crate::error::PaymentError;
 
 /// When the oldest payment or refund was begun that may still change by itself.
@@ -24,31 +24,6 @@ pub async fn oldest_open(conn: &mut PgConnection) -> Result<Option<OffsetDateTim
     .fetch_one(conn)
     .await
     .map_err(fault("look for the oldest open payment"))
-}
-
-/// The payments that have one of these intents, or are of one of these orders.
-#[tracing::instrument(name = "db.reconciliations.payments", skip_all)]
-pub async fn payments(
-    conn: &mut PgConnection,
-    intents: &[String],
-    orders: &[i64],
-) -> Result<Vec<Payment>, PaymentError> {
-    let rows = sqlx::query_as!(
-        PaymentRow,
-        r#"
-        select id, order_id, user_id, amount_minor, currency, status, payment_intent_id, client_secret,
-               captured_minor, refunded_minor, refund_pending_minor, mismatched, dispute_status, disputed_minor,
-               evidence_due_by, last_error, version, created_at, updated_at
-          from payments
-         where payment_intent_id = any($1) or order_id = any($2)
-        "#,
-        intents,
-        orders,
-    )
-    .fetch_all(conn)
-    .await
-    .map_err(fault("read the payments of intents"))?;
-    rows.into_iter().map(Payment::try_from).collect()
 }
 
 /// The refunds that have one of these ids over there.
@@ -72,13 +47,13 @@ pub async fn refunds(conn: &mut PgConnection, ids: &[String]) -> Result<Vec<Refu
 /// Something of ours that must be over there.
 #[derive(Clone, Debug)]
 pub struct Expected {
-    /// Its row.
+    /// Its row; of a dispute, its payment's.
     pub row: i64,
     /// Its id over there.
     pub object_id: String,
     /// The order that it belongs to.
     pub order_id: i64,
-    /// How much money it is about: what arrived, or what went back.
+    /// How much money it is about: what arrived, what went back, or what is disputed.
     pub amount_minor: i64,
     /// Of that currency.
     pub currency: String,
@@ -141,6 +116,36 @@ pub async fn expected_refunds(
     .fetch_all(conn)
     .await
     .map_err(fault("list the refunds that must be over there"))
+}
+
+/// Disputes that we heard of from `since` to `until`, of payments after the row `after`: at least `limit` if there are, and
+/// always all of a payment.
+#[tracing::instrument(name = "db.reconciliations.expected_disputes", skip_all)]
+pub async fn expected_disputes(
+    conn: &mut PgConnection,
+    after: i64,
+    (since, until): (Option<OffsetDateTime>, OffsetDateTime),
+    limit: i64,
+) -> Result<Vec<Expected>, PaymentError> {
+    sqlx::query_as!(
+        Expected,
+        r#"
+        select d.payment_id as row, d.provider_id as object_id, p.order_id, d.amount_minor,
+               coalesce(p.currency, '') as "currency!"
+          from disputes d
+          join payments p on p.id = d.payment_id
+         where d.payment_id > $1 and ($2::timestamptz is null or d.created_at >= $2) and d.created_at <= $3
+         order by d.payment_id
+         fetch first ($4::bigint) rows with ties
+        "#,
+        after,
+        since,
+        until,
+        limit,
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(fault("list the disputes that must be over there"))
 }
 
 /// A reconciliation that has ended.

@@ -1,5 +1,7 @@
 //! `refunds`: money on its way back, whoever sent it.
 
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use types::{OrderId, PaymentId, RefundId};
@@ -55,11 +57,13 @@ pub async fn adopt(
     payment_id: PaymentId,
     seen: &RefundSeen,
     at: OffsetDateTime,
-) -> Result<(), PaymentError> {
-    sqlx::query!(
+) -> Result<Refund, PaymentError> {
+    sqlx::query_as!(
+        RefundRow,
         r#"
         insert into refunds (payment_id, amount_minor, status, provider_id, error, created_at, updated_at)
         values ($1, $2, $3, $4, $5, $6, $6)
+        returning id, payment_id, amount_minor, status, provider_id, reason, error, created_at
         "#,
         payment_id.get(),
         seen.amount_minor,
@@ -68,10 +72,10 @@ pub async fn adopt(
         seen.failure,
         at,
     )
-    .execute(conn)
+    .fetch_one(conn)
     .await
-    .map_err(fault("adopt the refund"))?;
-    Ok(())
+    .map_err(fault("adopt the refund"))?
+    .try_into()
 }
 
 /// The refund.
@@ -91,29 +95,23 @@ pub async fn find(conn: &mut PgConnection, id: RefundId) -> Result<Option<Refund
     row.map(Refund::try_from).transpose()
 }
 
-/// The payment's refund that the provider means: by its id, or by ours where it has not got its id yet.
-pub async fn matching(
-    conn: &mut PgConnection,
-    payment_id: PaymentId,
-    seen: &RefundSeen,
-) -> Result<Option<Refund>, PaymentError> {
-    let row = sqlx::query_as!(
+/// All refunds of a payment, the oldest first.
+#[tracing::instrument(name = "db.refunds.of", skip_all)]
+pub async fn of(conn: &mut PgConnection, payment_id: PaymentId) -> Result<Vec<Refund>, PaymentError> {
+    let rows = sqlx::query_as!(
         RefundRow,
         r#"
         select id, payment_id, amount_minor, status, provider_id, reason, error, created_at
           from refunds
-         where payment_id = $1 and (provider_id = $2 or (id = $3 and provider_id is null))
-         order by provider_id nulls last
-         limit 1
+         where payment_id = $1
+         order by id
         "#,
         payment_id.get(),
-        seen.id,
-        seen.refund_id.map(RefundId::get),
     )
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await
-    .map_err(fault("look for the refund"))?;
-    row.map(Refund::try_from).transpose()
+    .map_err(fault("read the refunds"))?;
+    rows.into_iter().map(Refund::try_from).collect()
 }
 
 /// The refund of that name, unless it came to nothing.
@@ -155,34 +153,27 @@ pub async fn save(conn: &mut PgConnection, refund: &Refund, at: OffsetDateTime) 
     Ok(())
 }
 
-/// What went back for good, and what is on its way.
-pub async fn sums(conn: &mut PgConnection, payment_id: PaymentId) -> Result<(i64, i64), PaymentError> {
-    let sums = sqlx::query!(
-        r#"
-        select coalesce(sum(amount_minor) filter (where status = 'succeeded'), 0)::bigint as "refunded!",
-               coalesce(sum(amount_minor) filter (where status in ('pending', 'requires_action')), 0)::bigint
-                   as "pending!"
-          from refunds
-         where payment_id = $1
-        "#,
-        payment_id.get(),
+/// The orders whose money these refunds return.
+pub async fn orders_of(
+    conn: &mut PgConnection,
+    refunds: &[RefundId],
+) -> Result<HashMap<RefundId, OrderId>, PaymentError> {
+    if refunds.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<i64> = refunds.iter().map(|refund| refund.get()).collect();
+    let rows = sqlx::query!(
+        "select r.id, p.order_id from refunds r join payments p on p.id = r.payment_id where r.id = any($1)",
+        &ids,
     )
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await
-    .map_err(fault("add up the refunds"))?;
-    Ok((sums.refunded, sums.pending))
-}
-
-/// The order whose money this refund returns.
-pub async fn order_of(conn: &mut PgConnection, id: RefundId) -> Result<Option<OrderId>, PaymentError> {
-    let order = sqlx::query_scalar!(
-        "select p.order_id from refunds r join payments p on p.id = r.payment_id where r.id = $1",
-        id.get(),
-    )
-    .fetch_optional(conn)
-    .await
-    .map_err(fault("look for the refund's order"))?;
-    order
-        .map(|id| OrderId::new(id).map_err(|_| PaymentError::Corrupt("order")))
-        .transpose()
+    .map_err(fault("look for the orders of refunds"))?;
+    rows.into_iter()
+        .map(|row| {
+            let refund = RefundId::new(row.id).map_err(|_| PaymentError::Corrupt("refund"))?;
+            let order = OrderId::new(row.order_id).map_err(|_| PaymentError::Corrupt("order"))?;
+            Ok((refund, order))
+        })
+        .collect()
 }

@@ -202,6 +202,12 @@ impl Stripe {
         self.page("disputes", since, after, |d: &Dispute| &d.id).await
     }
 
+    /// Reads a dispute.
+    pub async fn retrieve_dispute(&self, id: &str) -> Result<Dispute, StripeError> {
+        let id = checked(id)?;
+        self.read(&format!("/v1/disputes/{id}")).await
+    }
+
     async fn page<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -381,6 +387,8 @@ fn operation(method: &Method, path: &str) -> &'static str {
         (&Method::POST, Some("refunds"), None, _) => "create_refund",
         (&Method::GET, Some("refunds"), None, _) => "list_refunds",
         (&Method::GET, Some("refunds"), Some(_), None) => "retrieve_refund",
+        (&Method::GET, Some("disputes"), None, _) => "list_disputes",
+        (&Method::GET, Some("disputes"), Some(_), None) => "retrieve_dispute",
         _ => "other",
     }
 }
@@ -470,6 +478,8 @@ mod tests {
             (Method::POST, "/v1/refunds", "create_refund"),
             (Method::GET, "/v1/refunds?payment_intent=pi_1", "list_refunds"),
             (Method::GET, "/v1/refunds/re_1", "retrieve_refund"),
+            (Method::GET, "/v1/disputes?limit=100", "list_disputes"),
+            (Method::GET, "/v1/disputes/du_1", "retrieve_dispute"),
             (Method::GET, "/v1/pi_1", "other"),
         ] {
             assert_eq!(operation(&method, path), word, "{method} {path}");

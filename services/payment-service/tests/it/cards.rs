@@ -2,9 +2,11 @@
 
 use http::Method;
 use payment_service::domain::{IntentSeen, IntentState};
-use payment_service::ops::observe::{Seen, observe};
+use payment_service::ops::observe::Seen;
+use payment_service::ops::observing::{By, Observation, Observing};
+use pg::fold;
 use serde_json::{Value, json};
-use types::{Clock as _, OrderId};
+use types::OrderId;
 
 use crate::harness::{ALICE, Payments, RECHECK};
 
@@ -117,17 +119,20 @@ async fn a_payment_that_is_processing_is_told_each_time_it_starts() {
         IntentState::Open,
         IntentState::RequiresAction,
     ] {
-        let mut tx = pg::begin(&shop.db.pool).await.unwrap();
         let seen = IntentSeen {
             id: id.clone(),
             client_secret: None,
             charge: None,
             state,
         };
-        observe(&mut tx, order, &[Seen::Intent(seen)], shop.clock.now())
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
+        let observation = Observation {
+            order,
+            seen: vec![Seen::Intent(seen)],
+            by: By::Look,
+            context: None,
+        };
+        let observed = fold::all(&Observing::of(&shop.app), &[observation]).await;
+        assert!(observed.iter().all(Result::is_ok), "{observed:?}");
     }
     shop.settle().await;
     assert_eq!(

@@ -7,7 +7,7 @@ use crate::harness::Payments;
 
 impl Payments {
     /// The holder of the card that paid `intent` wants the money back; returns the dispute's id.
-    async fn charge_back(&self, intent: &str, form: &str) -> String {
+    pub async fn charge_back(&self, intent: &str, form: &str) -> String {
         let intent = self
             .provider(Method::GET, &format!("/v1/payment_intents/{intent}"), "")
             .await;
@@ -22,7 +22,7 @@ impl Payments {
             .to_owned()
     }
 
-    async fn bank(&self, dispute: &str, act: &str, form: &str) {
+    pub async fn bank(&self, dispute: &str, act: &str, form: &str) {
         let path = format!("/_sandbox/disputes/{dispute}/{act}");
         let answer = self.provider(Method::POST, &path, form).await;
         assert!(answer["error"].is_null(), "{answer}");

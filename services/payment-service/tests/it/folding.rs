@@ -247,6 +247,32 @@ async fn a_poisoned_event_does_not_keep_the_others_of_its_batch_from_being_taken
     assert_eq!(shop.payment(80).await["disputeStatus"], "needs_response");
 }
 
+// PAY-11: what nobody knows yet holds no connection while what is known is taken in.
+#[tokio::test]
+async fn more_unknown_events_than_there_are_connections_do_not_keep_a_known_one_from_being_taken_in() {
+    let shop = Payments::start().await;
+    let intent = shop.ordered(81, 1_000).await.payment_intent_id;
+    shop.pay(&intent, "pm_card_visa").await;
+    let paid = shop.event("payment_intent.succeeded").await;
+    let unknown = |n: usize| {
+        let mut event = paid.clone();
+        event["id"] = json!(format!("evt_unknown_{n}"));
+        event["data"]["object"]["id"] = json!(format!("pi_unknown_{n}"));
+        event["data"]["object"]["metadata"] = json!({});
+        event
+    };
+    // With the one that is known, as many as are understood side by side.
+    for n in 1..=15 {
+        assert_eq!(shop.deliver(&unknown(n)).await.status, 200);
+    }
+    assert_eq!(shop.deliver(&paid).await.status, 200);
+    assert_eq!(jobs::webhooks::run_due(&shop.app).await.unwrap(), 16);
+    assert_eq!(shop.status(81).await, "succeeded");
+    let waiting =
+        "select count(*) from webhook_events where state = 'received' and error like '%pi_unknown_%'";
+    assert_eq!(shop.count(waiting).await, 15);
+}
+
 // EVT-2: the task that does the work for many belongs to none of them.
 #[tokio::test]
 async fn what_is_told_together_names_the_request_of_each() {

@@ -7,6 +7,7 @@ use payment_service::domain::drift::Scope;
 use payment_service::ops::reconcile::{Report, reconcile};
 use serde_json::{Value, json};
 
+use crate::disputes::dispute;
 use crate::doubles::Fault;
 use crate::harness::Payments;
 
@@ -194,6 +195,69 @@ async fn what_cannot_be_explained_is_named_until_it_is_settled_and_stops_nothing
     }
     let report = run(&shop, Scope::All).await;
     assert_eq!(summary(&report), (0, 0), "{:?}", report.findings);
+}
+
+/// What a run found: each object's id, what is said of it, how much money that is, and whether it is right now.
+fn found(report: &Report) -> Vec<(&str, &str, i64, bool)> {
+    let told = report.findings.iter();
+    told.map(|f| (f.object_id.as_str(), f.what.as_str(), f.minor, f.repaired))
+        .collect()
+}
+
+// PAY-15, PAY-16
+#[tokio::test]
+async fn a_dispute_that_was_decided_otherwise_than_we_heard_is_repaired_or_named() {
+    let shop = Payments::start().await;
+    let (mut disputes, orders) = (Vec::new(), [81, 82]);
+    for order in orders {
+        let intent = shop.paid(order, 1_000).await;
+        disputes.push(shop.charge_back(&intent, "").await);
+    }
+    shop.deliver_all().await;
+    shop.settle().await;
+    let (won, lost) = (&disputes[0], &disputes[1]);
+    // Another dispute of the same payment, which weighs more, hides what becomes of the first.
+    let intent = shop.payment(81).await["paymentIntentId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let other = dispute(&intent, ("dp_other", "evt_other"), "closed", "lost", &[-1_000]);
+    shop.deliver(&other).await;
+    shop.settle().await;
+    for (id, ends) in [(won, "won"), (lost, "lost")] {
+        shop.bank(id, "close", &format!("status={ends}")).await;
+    }
+    for (id, ours) in [(won, "lost"), (lost, "won")] {
+        let wrong = format!("update disputes set status = '{ours}' where provider_id = '{id}'");
+        sqlx::query(sqlx::AssertSqlSafe(wrong))
+            .execute(&shop.db.pool)
+            .await
+            .unwrap();
+    }
+    let report = run(&shop, Scope::All).await;
+    let mut told = found(&report);
+    told.sort_by_key(|(id, ..)| disputes.iter().position(|d| d == id).unwrap_or(usize::MAX));
+    let contradicts = (lost.as_str(), "it is lost over there and won here", 0, false);
+    let missing = ("dp_other", "the provider has not got it", 1_000, false);
+    assert_eq!(
+        told,
+        [
+            (won.as_str(), "it is won over there and lost here", 1_000, true),
+            contradicts,
+            missing
+        ]
+    );
+    let status: String = sqlx::query_scalar("select status from disputes where provider_id = $1")
+        .bind(won)
+        .fetch_one(&shop.db.pool)
+        .await
+        .unwrap();
+    assert_eq!(status, "won");
+
+    let again = run(&shop, Scope::Open).await;
+    let mut told = found(&again);
+    told.sort_by_key(|(id, ..)| *id != lost);
+    assert_eq!(told, [contradicts, missing], "until somebody has looked");
 }
 
 // PAY-16, PAY-4

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use http::Method;
+use payment_service::{jobs, operator};
 use serde_json::json;
+use types::Clock as _;
 
 use crate::doubles::Fault;
 use crate::harness::{ADMIN, Payments};
@@ -220,6 +222,103 @@ async fn a_refund_that_fails_after_it_succeeded_gives_the_balance_back() {
     let again = shop.refund(json!({"orderId": 81})).await;
     assert_eq!(again.status, 200, "{again:?}");
     assert_eq!(shop.status(81).await, "refunded");
+}
+
+impl Payments {
+    /// The bank sends the latest refund back, and we hear of it.
+    async fn refund_fails(&self) {
+        let refunds = self.provider(Method::GET, "/v1/refunds", "").await;
+        let path = format!(
+            "/_sandbox/refunds/{}/fail",
+            refunds["data"][0]["id"].as_str().unwrap()
+        );
+        let failed = self.provider(Method::POST, &path, "").await;
+        assert_eq!(failed["status"], "failed", "{failed}");
+        self.deliver_all().await;
+        self.settle().await;
+    }
+
+    /// What the audit is told: what arrived, went back, is on its way back, and came again.
+    async fn audited(&self, order: i64) -> (i64, i64, i64, i64) {
+        let now = self.clock.now();
+        let money = operator::money_of_orders(&self.db.pool, order - 1, order, now)
+            .await
+            .unwrap();
+        let m = &money[0];
+        (
+            m.captured_minor,
+            m.refunded_minor,
+            m.refund_pending_minor,
+            m.returned_minor,
+        )
+    }
+}
+
+// PAY-12, PAY-14
+#[tokio::test]
+async fn what_went_back_and_came_again_is_told_to_the_audit_and_can_be_refunded_anew() {
+    let shop = Payments::start().await;
+    for (order, card) in [(81, "pm_card_visa"), (82, "pm_card_pendingRefund")] {
+        let intent = shop.ordered(order, 1_000).await.payment_intent_id;
+        shop.pay(&intent, card).await;
+        shop.deliver_all().await;
+        shop.settle().await;
+        // A saga's, and an admin's.
+        assert_eq!(
+            shop.refund_rest(order, &format!("saga-{order}/refund"))
+                .await
+                .unwrap(),
+            1_000
+        );
+        let sent = if order == 81 { (1_000, 0) } else { (0, 1_000) };
+        assert_eq!(shop.audited(order).await, (1_000, sent.0, sent.1, 0));
+        shop.refund_fails().await;
+        assert_eq!(shop.status(order).await, "succeeded");
+        assert_eq!(shop.audited(order).await, (1_000, 0, 0, 1_000));
+        let again = shop.refund(json!({"orderId": order})).await;
+        assert_eq!(
+            (again.status.as_u16(), again.text("amount")),
+            (200, "10.00".to_owned())
+        );
+        let (captured, back, pending, returned) = shop.audited(order).await;
+        assert_eq!((captured, back + pending, returned), (1_000, 1_000, 1_000));
+    }
+    // One that the provider never took has not come back from anywhere.
+    shop.paid(83, 1_000).await;
+    shop.road.fail([Fault::Answer(400)]);
+    let refused = shop.refund(json!({"orderId": 83})).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.code()),
+        (502, "provider-error"),
+        "{refused:?}"
+    );
+    assert_eq!(shop.audited(83).await, (1_000, 0, 0, 0));
+    assert_eq!(shop.count("select count(*) from refunds where status = 'failed' and provider_id is null and error is not null").await, 1);
+    assert_eq!(shop.refund(json!({"orderId": 83})).await.status, 200);
+}
+
+// PAY-13
+#[tokio::test]
+async fn a_refund_that_names_no_intent_is_known_by_what_we_wrote_onto_it() {
+    let shop = Payments::start().await;
+    shop.paid(81, 1_000).await;
+    shop.road.fail([Fault::LoseAnswer]);
+    assert_eq!(shop.refund(json!({"orderId": 81})).await.status, 503);
+    let mut made = shop.event("refund.created").await;
+    made["data"]["object"]["payment_intent"] = json!(null);
+    shop.deliver(&made).await;
+    // Of nobody's refund nothing is known, ever.
+    let mut foreign = made.clone();
+    foreign["id"] = json!("evt_foreign");
+    foreign["data"]["object"]["metadata"] = json!({});
+    shop.deliver(&foreign).await;
+    jobs::webhooks::run_due(&shop.app).await.unwrap();
+    assert_eq!(shop.status(81).await, "refunded");
+    assert_eq!(
+        shop.count("select count(*) from webhook_events where state = 'received' and error is not null")
+            .await,
+        1
+    );
 }
 
 // PAY-13

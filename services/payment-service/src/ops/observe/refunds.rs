@@ -2,12 +2,13 @@
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
+use types::RefundId;
 
 use super::View;
 use crate::NAME;
+use crate::domain::refund::{meant, sums};
 use crate::domain::{Payment, Refund, RefundSeen, RefundStatus, ledger};
 use crate::error::PaymentError;
-use crate::store::facts::{self, Fact};
 use crate::store::ledger::{Posting, post};
 use crate::store::refunds;
 
@@ -18,32 +19,63 @@ pub(super) async fn see_refunds(
     list: &[RefundSeen],
     at: OffsetDateTime,
 ) -> Result<(), PaymentError> {
-    let payment = &view.payment.clone();
+    let mut all = read(conn, view).await?;
     for seen in list {
-        match refunds::matching(conn, payment.id, seen).await? {
-            Some(refund) => merge(conn, view, refund, seen, at).await?,
-            None => {
-                refunds::adopt(conn, payment.id, seen, at).await?;
-                let (was, is) = (RefundStatus::Pending, seen.status);
-                post_refund(conn, payment, &seen.id, seen.amount_minor, (was, is), at).await?;
-            }
+        if let Some(refund) = meant(&mut all, seen) {
+            merge(conn, view, refund, seen, at).await?;
+        } else {
+            all.push(refunds::adopt(conn, view.payment.id, seen, at).await?);
+            let moved = (RefundStatus::Pending, seen.status);
+            post_refund(conn, &view.payment, &seen.id, seen.amount_minor, moved, at).await?;
         }
-        let fact = Fact {
-            object_id: &seen.id,
-            fact: seen.status.name(),
-            payment_id: payment.id,
-        };
-        facts::first_time(conn, fact, at).await?;
     }
-    let (refunded, pending) = refunds::sums(conn, payment.id).await?;
-    view.payment = view.payment.clone().with_refunds(refunded, pending);
+    add_up(view, all);
     Ok(())
+}
+
+/// Takes in that a refund of ours was refused: what was set aside for it is free again. One that the provider has after all
+/// is left as it is.
+pub(super) async fn see_not_made(
+    conn: &mut PgConnection,
+    view: &mut View<'_>,
+    id: RefundId,
+    why: &str,
+    at: OffsetDateTime,
+) -> Result<(), PaymentError> {
+    let mut all = read(conn, view).await?;
+    let open = |r: &&mut Refund| r.id == id && r.provider_id.is_none() && !r.status.came_to_nothing();
+    if let Some(refund) = all.iter_mut().find(open) {
+        refund.status = RefundStatus::Failed;
+        refund.error = Some(why.to_owned());
+        refunds::save(conn, refund, at).await?;
+        let (order, why) = (view.payment.order_id, why.to_owned());
+        view.count(move || {
+            metrics::counter!("refunds_failed_total", "service" => NAME).increment(1);
+            tracing::error!(order.id = %order, refund.id = %id, why, "a refund was not made");
+        });
+    }
+    add_up(view, all);
+    Ok(())
+}
+
+/// The payment's refunds, which are read once.
+async fn read(conn: &mut PgConnection, view: &mut View<'_>) -> Result<Vec<Refund>, PaymentError> {
+    match view.refunds.take() {
+        Some(refunds) => Ok(refunds),
+        None => refunds::of(conn, view.payment.id).await,
+    }
+}
+
+fn add_up(view: &mut View<'_>, all: Vec<Refund>) {
+    let (refunded, pending) = sums(&all);
+    view.payment = view.payment.clone().with_refunds(refunded, pending);
+    view.refunds = Some(all);
 }
 
 async fn merge(
     conn: &mut PgConnection,
     view: &mut View<'_>,
-    refund: Refund,
+    refund: &mut Refund,
     seen: &RefundSeen,
     at: OffsetDateTime,
 ) -> Result<(), PaymentError> {
@@ -53,7 +85,7 @@ async fn merge(
     if merged.status.came_to_nothing() && merged.error.is_none() {
         merged.error.clone_from(&seen.failure);
     }
-    if merged == refund {
+    if merged == *refund {
         return Ok(());
     }
     if merged.status.came_to_nothing() && !refund.status.came_to_nothing() {
@@ -68,6 +100,7 @@ async fn merge(
     }
     refunds::save(conn, &merged, at).await?;
     let moved = (refund.status, merged.status);
+    *refund = merged;
     post_refund(conn, &view.payment, &seen.id, refund.amount_minor, moved, at).await
 }
 

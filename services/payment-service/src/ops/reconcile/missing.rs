@@ -4,7 +4,7 @@
 use types::OrderId;
 
 use super::super::refresh::unread;
-use super::walk::payment_of;
+use super::super::whose;
 use super::{Run, hash};
 use crate::domain::drift::{Finding, Kind};
 use crate::error::PaymentError;
@@ -12,7 +12,7 @@ use crate::store::reconciliations::{self, Expected};
 use crate::stripe::StripeError;
 
 /// Rows that are in memory at a time.
-const CHUNK: i64 = 1_000;
+pub(super) const CHUNK: i64 = 1_000;
 /// The provider has no such object.
 const GONE: u16 = 404;
 
@@ -30,7 +30,7 @@ impl Run<'_> {
                 match self.desk.stripe.retrieve_intent(&ours.object_id).await {
                     Ok(intent) => {
                         let payments = self.ours(std::slice::from_ref(&intent)).await?;
-                        self.intent(&intent, payment_of(&payments, &intent)).await?;
+                        self.intent(&intent, whose::of(&payments, &intent)).await?;
                     }
                     Err(error) => self.missing(Kind::Intent, ours, error)?,
                 }
@@ -57,13 +57,18 @@ impl Run<'_> {
     }
 
     /// Those that were not listed; `after` is moved behind all of them. `None` at the end.
-    fn unlisted(&self, mut expected: Vec<Expected>, after: &mut i64) -> Option<Vec<Expected>> {
+    pub(super) fn unlisted(&self, mut expected: Vec<Expected>, after: &mut i64) -> Option<Vec<Expected>> {
         *after = expected.last()?.row;
         expected.retain(|ours| !self.seen.contains(&hash(&ours.object_id)));
         Some(expected)
     }
 
-    fn missing(&mut self, kind: Kind, ours: Expected, error: StripeError) -> Result<(), PaymentError> {
+    pub(super) fn missing(
+        &mut self,
+        kind: Kind,
+        ours: Expected,
+        error: StripeError,
+    ) -> Result<(), PaymentError> {
         match error {
             StripeError::Refused(declined) if declined.status == GONE => {
                 self.findings.push(Finding {

@@ -5,19 +5,20 @@ use std::collections::HashMap;
 
 use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
-use types::PaymentId;
+use types::OrderId;
 
 use super::super::observe::Seen;
 use super::super::refresh::unread;
+use super::super::whose;
 use super::{Run, Stranger};
 use crate::domain::drift::{Drift, Finding, Kind, at_stake, of_intent, of_refund};
 use crate::domain::{IntentSeen, IntentState, Payment, RefundStatus};
 use crate::error::PaymentError;
-use crate::store::{fault, reconciliations};
-use crate::stripe::{Dispute, Intent, Refund};
+use crate::store::{fault, payments, reconciliations};
+use crate::stripe::{Intent, Refund};
 
 /// Our payments by their intents.
-type ByIntent = HashMap<String, Payment>;
+pub(super) type ByIntent = HashMap<String, Payment>;
 
 impl Run<'_> {
     pub(super) async fn intents(&mut self) -> Result<(), PaymentError> {
@@ -28,7 +29,7 @@ impl Run<'_> {
             let ours = self.ours(&page.data).await?;
             for intent in &page.data {
                 self.count(Kind::Intent, &intent.id);
-                self.intent(intent, payment_of(&ours, intent)).await?;
+                self.intent(intent, whose::of(&ours, intent)).await?;
             }
             match page.next {
                 Some(next) => after = Some(next),
@@ -42,10 +43,10 @@ impl Run<'_> {
     }
 
     pub(super) async fn ours(&self, intents: &[Intent]) -> Result<Vec<Payment>, PaymentError> {
-        let ids: Vec<String> = intents.iter().map(|i| i.id.clone()).collect();
-        let orders: Vec<i64> = intents.iter().filter_map(|i| Some(i.order_id()?.get())).collect();
+        let ids: Vec<&str> = intents.iter().map(|i| i.id.as_str()).collect();
+        let orders: Vec<OrderId> = intents.iter().filter_map(Intent::order_id).collect();
         let mut conn = self.connect().await?;
-        reconciliations::payments(&mut conn, &ids, &orders).await
+        payments::of(&mut conn, &ids, &orders).await
     }
 
     pub(super) async fn intent(
@@ -68,8 +69,8 @@ impl Run<'_> {
         let (what, repaired) = match drift {
             Drift::Contradiction(what) => (what, false),
             Drift::Lost(what) => {
-                let taken = [Seen::Intent(seen.clone())];
-                match self.take_in(payment.order_id, &taken).await? {
+                let taken = vec![Seen::Intent(seen.clone())];
+                match self.take_in(payment.order_id, taken).await? {
                     Ok(after) => (what, of_intent(&after, &seen).is_none()),
                     Err(why) => (format!("{what}; {why}"), false),
                 }
@@ -151,7 +152,7 @@ impl Run<'_> {
             Drift::Lost(what) if !elsewhere => {
                 let mut all = self.money_first(payment).await?;
                 all.push(Seen::Refunds(vec![seen.clone()]));
-                match self.take_in(payment.order_id, &all).await? {
+                match self.take_in(payment.order_id, all).await? {
                     Ok(_) => (what, true),
                     Err(why) => (format!("{what}; {why}"), false),
                 }
@@ -191,60 +192,8 @@ impl Run<'_> {
         });
     }
 
-    pub(super) async fn disputes(&mut self) -> Result<(), PaymentError> {
-        let mut after = None;
-        loop {
-            let page = self.desk.stripe.list_disputes(self.since, after.as_deref()).await;
-            let page = page.map_err(unread)?;
-            let payments = self
-                .by_intent(page.data.iter().map(|d| &d.payment_intent))
-                .await?;
-            for dispute in &page.data {
-                self.count(Kind::Dispute, &dispute.id);
-                let payment = dispute.payment_intent.as_ref().and_then(|id| payments.get(id));
-                self.dispute(dispute, payment).await?;
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(()),
-            }
-        }
-    }
-
-    /// Disputes are few: each is taken in, and differed if that changed anything.
-    async fn dispute(&mut self, dispute: &Dispute, payment: Option<&Payment>) -> Result<(), PaymentError> {
-        let (what, repaired) = match payment {
-            None => (
-                format!("it is {}, and about no payment here", dispute.status),
-                false,
-            ),
-            Some(payment) => {
-                let mut all = self.money_first(payment).await?;
-                all.push(Seen::Dispute(dispute.seen()));
-                let what = format!("it is {} over there", dispute.status);
-                match self.take_in(payment.order_id, &all).await? {
-                    Ok(after) if after.version == payment.version => return Ok(()),
-                    Ok(_) => (what, true),
-                    Err(why) => (format!("{what}; {why}"), false),
-                }
-            }
-        };
-        self.findings.push(Finding {
-            kind: Kind::Dispute,
-            object_id: dispute.id.clone(),
-            order: payment.map(|payment| payment.order_id),
-            what,
-            minor: 0,
-            currency: payment
-                .and_then(|p| p.amount)
-                .map_or_else(String::new, |a| a.currency().code().to_owned()),
-            repaired,
-        });
-        Ok(())
-    }
-
     /// What takes from a payment may be older than what we look at, and its money unknown here.
-    async fn money_first(&self, payment: &Payment) -> Result<Vec<Seen>, PaymentError> {
+    pub(super) async fn money_first(&self, payment: &Payment) -> Result<Vec<Seen>, PaymentError> {
         match &payment.intent_id {
             Some(id) if !payment.status.has_money() => {
                 let intent = self.desk.stripe.retrieve_intent(id).await.map_err(unread)?;
@@ -254,27 +203,16 @@ impl Run<'_> {
         }
     }
 
-    async fn by_intent<'i>(
+    pub(super) async fn by_intent<'i>(
         &self,
         intents: impl Iterator<Item = &'i Option<String>>,
     ) -> Result<ByIntent, PaymentError> {
-        let ids: Vec<String> = intents.flatten().cloned().collect();
+        let ids: Vec<&str> = intents.flatten().map(String::as_str).collect();
         let mut conn = self.connect().await?;
-        let payments = reconciliations::payments(&mut conn, &ids, &[]).await?;
+        let payments = payments::of(&mut conn, &ids, &[]).await?;
         let named = |p: Payment| Some((p.intent_id.clone()?, p));
         Ok(payments.into_iter().filter_map(named).collect())
     }
-}
-
-/// The payment that has this intent; or the one that asked for it, where its answer was lost (PAY-11).
-pub(super) fn payment_of<'p>(ours: &'p [Payment], intent: &Intent) -> Option<&'p Payment> {
-    let has_it = ours.iter().find(|p| p.intent_id.as_ref() == Some(&intent.id));
-    let named: Option<PaymentId> = intent.metadata.get("payment_id").and_then(|id| id.parse().ok());
-    has_it.or_else(|| {
-        let asked = |p: &&Payment| p.intent_id.is_none() && p.user_id.is_some();
-        let mut asked = ours.iter().filter(asked);
-        asked.find(|p| Some(p.id) == named && Some(p.order_id) == intent.order_id())
-    })
 }
 
 fn stranger(intent: &Intent, seen: &IntentSeen) -> Stranger {
