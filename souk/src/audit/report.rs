@@ -1,6 +1,6 @@
 //! The findings as a table: one line an invariant.
 
-use pg::audit::Tally;
+use pg::audit::{NAMED, Tally};
 use product_service::operator::Disagreement;
 
 use super::AsOf;
@@ -35,6 +35,9 @@ pub struct Report {
     pub as_of: AsOf,
     /// One line an invariant.
     pub lines: Vec<Line>,
+    /// Orders that are refunded or cancelled and whose refund came back later. No invariant is broken; somebody must send
+    /// their money anew.
+    pub came_back: Vec<i64>,
     /// Orders that are in motion, of which nothing can be said yet.
     pub left_out: i64,
 }
@@ -120,6 +123,7 @@ impl Report {
         Self {
             as_of,
             lines,
+            came_back: across.came_back,
             left_out: across.left_out,
         }
     }
@@ -128,6 +132,17 @@ impl Report {
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.lines.iter().all(|line| line.tally.broken == 0)
+    }
+
+    /// What is said of refunds that came back, if there are any.
+    #[must_use]
+    pub fn waits(&self) -> Option<String> {
+        let named: Vec<String> = self.came_back.iter().take(NAMED).map(i64::to_string).collect();
+        let more = if self.came_back.len() > NAMED { ", …" } else { "" };
+        (!named.is_empty()).then(|| {
+            let (count, named) = (self.came_back.len(), named.join(", "));
+            format!("{count} orders whose refund came back wait for a person: {named}{more}")
+        })
     }
 
     /// The table, line by line.
@@ -146,6 +161,7 @@ impl Report {
             }
         }
         table.push(String::new());
+        table.extend(self.waits());
         if self.left_out > 0 {
             table.push(format!(
                 "{} orders are in motion and were left out",

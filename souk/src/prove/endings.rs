@@ -182,7 +182,10 @@ impl Placed<'_> {
     }
 
     async fn refund(&self, memory: &mut Memory) -> Result<(), String> {
-        let all = self.script.ending == Ending::PayAndRefund;
+        let all = match self.script.ending {
+            Ending::RefundFails => self.script.heads,
+            ending => ending == Ending::PayAndRefund,
+        };
         let ask = match all {
             true => json!({"orderId": self.order}),
             false => json!({"orderId": self.order, "amount": "1.50"}),

@@ -19,6 +19,8 @@ struct OfOrder {
     charges: u32,
     /// How much of them went back.
     back: i64,
+    /// How much went back and came again: what refunds that failed were of.
+    returned: i64,
     /// How much banks have taken, and not given back.
     with_banks: i64,
     /// Its intents that were cancelled.
@@ -82,9 +84,13 @@ impl Money {
                 let id = text(&object, "/id");
                 known.insert(id.clone(), (order, id));
                 money.count(list, &object);
-                if list == "disputes" {
-                    let of_order = money.orders.entry(order).or_default();
-                    of_order.disputes.push(text(&object, "/status"));
+                let (of_order, status) = (money.orders.entry(order).or_default(), text(&object, "/status"));
+                match list {
+                    "disputes" => of_order.disputes.push(status),
+                    _ if matches!(status.as_str(), "failed" | "canceled") => {
+                        of_order.returned += number(&object, "/amount");
+                    }
+                    _ => {}
                 }
             }
         }
@@ -127,20 +133,23 @@ impl Money {
             let OfOrder {
                 taken,
                 back,
+                returned,
                 with_banks,
                 cancelled,
                 ..
             } = *of_order;
+            // Nobody can keep a refund from failing later: then the money waits for a person.
+            let again = (1..=returned).contains(&(taken - back - with_banks));
             let fits = match order.status.as_str() {
-                "cancelled" => taken == back + with_banks,
-                "refunded" => taken == back && taken > 0,
+                "cancelled" => taken == back + with_banks || again,
+                "refunded" => (taken == back || again) && taken > 0,
                 "confirmed" | "pending" => taken == 0 && cancelled == 0,
                 _ => taken == order.total_minor && back < taken,
             };
             tally.note((!fits).then(|| {
                 format!(
-                    "order {id} is {}: Stripe took {taken}, gave back {back}, banks have {with_banks}; {cancelled} \
-                     intents are cancelled",
+                    "order {id} is {}: Stripe took {taken}, gave back {back}, of {returned} it came again, banks have \
+                     {with_banks}; {cancelled} intents are cancelled",
                     order.status
                 )
             }));
@@ -337,7 +346,18 @@ mod tests {
             cancelled: 1,
             ..OfOrder::default()
         };
+        let came_back = |back, returned| OfOrder {
+            returned,
+            ..taken(1_800, 1, back, 0)
+        };
         for (status, of_order, broken) in [
+            ("refunded", came_back(0, 1_800), 0),
+            ("refunded", came_back(1_000, 800), 0),
+            ("refunded", came_back(1_000, 799), 1),
+            ("refunded", came_back(1_800, 1_800), 0),
+            ("cancelled", came_back(0, 1_800), 0),
+            ("cancelled", came_back(0, 1_799), 1),
+            ("shipped", came_back(1_800, 1_800), 1),
             ("paid", taken(1_800, 1, 150, 1_650), 0),
             ("shipped", taken(1_800, 1, 1_800, 0), 1),
             ("refunded", taken(1_800, 1, 1_800, 0), 0),

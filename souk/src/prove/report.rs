@@ -132,6 +132,7 @@ impl Report {
                     .map(|wrong| format!("- BROKEN {}: {wrong}", line.rule)),
             );
         }
+        lines.extend(self.audit.waits().map(|waits| format!("- {waits}")));
         if self.audit.left_out > 0 {
             lines.push(format!("- {} orders are still in motion", self.audit.left_out));
         }

@@ -35,7 +35,7 @@ pub enum Ending {
     DashboardParts,
     /// Pays, and an admin refunds a part, which is pending at first.
     RefundPends,
-    /// Pays, and an admin refunds a part, which comes back.
+    /// Pays, and an admin refunds a part, or all, which comes back.
     RefundFails,
     /// Pays, and the seller ships.
     Ship,

@@ -1,10 +1,14 @@
 //! `souk audit`: each invariant is broken by hand, and the audit says which it is and where.
 
+use std::time::Duration;
+
+use http::Method;
+use serde_json::json;
 use souk::audit::{AsOf, Books, Report};
-use souk_test_shop::{Api, Person, SoukUp, free_ports};
+use souk_test_shop::{Api, Form, Person, Shop, SoukUp, eventually, free_ports};
 use types::{Clock as _, SystemClock};
 
-use crate::tamperings::{run, stopped, tamperings};
+use crate::tamperings::{books_of, run, stopped, tamperings};
 use crate::up::{Folder, souk};
 
 async fn audit(books: &Books) -> Report {
@@ -57,7 +61,7 @@ async fn what_changed_a_moment_ago_is_left_out_on_a_shop_that_sells() {
     )
     .await;
     let now = SystemClock.now();
-    let settled_before = now - std::time::Duration::from_secs(30);
+    let settled_before = now - Duration::from_secs(30);
     let report = souk::audit::check(&stopped.books, AsOf { now, settled_before })
         .await
         .expect("books");
@@ -65,6 +69,99 @@ async fn what_changed_a_moment_ago_is_left_out_on_a_shop_that_sells() {
     assert_eq!(money.expect("a line").tally.checked, 0);
     assert_eq!(report.left_out, 5);
     assert!(!audit(&stopped.books).await.is_clean());
+}
+
+/// A bank sends the refund of an intent back; payment-service has heard of it when this returns.
+async fn refund_fails(shop: &Shop, admin: &Person, order: i64) {
+    let payment = format!("/api/payments/order/{order}");
+    let paid = admin.api.get(&payment).await.expect(200);
+    let intent = paid
+        .at("/paymentIntentId")
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let made = shop
+        .stripe
+        .get(&format!("/v1/refunds?payment_intent={intent}"))
+        .await;
+    let refund = made.at("/data/0/id").as_str().unwrap_or_default().to_owned();
+    let kind = Some("application/x-www-form-urlencoded");
+    let path = format!("/_sandbox/refunds/{refund}/fail");
+    let failed = shop
+        .stripe
+        .try_send(Method::POST, &path, kind, String::new())
+        .await;
+    drop(failed.expect("the stand-in for Stripe answers").expect(200));
+    eventually(Duration::from_secs(30), "the refund has failed here", || async {
+        let payment = admin.api.get(&payment).await;
+        (payment.at("/status") == "succeeded").then_some(())
+    })
+    .await;
+}
+
+// PAY-12, PAY-14
+#[tokio::test]
+async fn an_order_whose_refund_came_back_breaks_nothing_and_waits_for_a_person_who_refunds_it_anew() {
+    let mut shop = Shop::start(Form::OneProcess).await;
+    let (seller, customer, admin) = (shop.seller().await, shop.customer().await, shop.admin().await);
+    let mug = seller.sells("Mug with a closed card", "18.00", 50).await;
+    let place = async || {
+        let order = customer.orders(&[(mug, 1)]).await.expect(201);
+        let id = order.at("/id").as_i64().unwrap_or_default();
+        let intent = order.at("/payment/paymentIntentId");
+        drop(
+            shop.pay(intent.as_str().unwrap_or_default(), "pm_card_visa")
+                .await
+                .expect(200),
+        );
+        shop.until_status(&customer, id, "paid").await;
+        id
+    };
+    let (refunded, cancelled) = (place().await, place().await);
+    let refund = async |order: i64| {
+        let ask = json!({"orderId": order});
+        drop(admin.api.post("/api/payments/refund", &ask).await.expect(200));
+    };
+    refund(refunded).await;
+    shop.until_status(&customer, refunded, "refunded").await;
+    let (cancel, reason) = (
+        format!("/api/orders/{cancelled}/cancel"),
+        json!({"reason": "too blue"}),
+    );
+    drop(customer.api.post(&cancel, &reason).await.expect(200));
+    shop.check_books().await;
+
+    let books = books_of(&shop);
+    assert_eq!(audit(&books).await.waits(), None);
+    for order in [refunded, cancelled] {
+        refund_fails(&shop, &admin, order).await;
+    }
+    shop.check_books().await;
+    let report = audit(&books).await;
+    let waits = format!("2 orders whose refund came back wait for a person: {refunded}, {cancelled}");
+    assert!(report.table().contains(&waits), "{}", report.table().join("\n"));
+    // Nothing else may be missing.
+    let more = format!("captured_minor = captured_minor + 5 where order_id = {refunded}");
+    run(&books.payment, &format!("update payments set {more}")).await;
+    let money = audit(&books).await;
+    let money = money.lines.iter().find(|line| line.rule == "PAY-14");
+    assert_eq!(money.expect("a line").tally.broken, 1);
+    run(
+        &books.payment,
+        &format!("update payments set {}", more.replace('+', "-")),
+    )
+    .await;
+
+    for order in [refunded, cancelled] {
+        refund(order).await;
+    }
+    shop.check_books().await;
+    assert_eq!(audit(&books).await.waits(), None);
+    for (order, status) in [(refunded, "refunded"), (cancelled, "cancelled")] {
+        let seen = shop.until_status(&customer, order, status).await;
+        assert_eq!(seen["paymentStatus"], "refunded", "{seen}");
+    }
+    shop.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

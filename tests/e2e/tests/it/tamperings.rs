@@ -70,19 +70,23 @@ pub async fn stopped() -> Stopped {
          values ('mail', 'order-mail', '{}', 1, now() + interval '1 year', 3, '', now())",
     )
     .await;
-    let books = Books {
-        user: shop.databases.user.pool.clone(),
-        product: shop.databases.product.pool.clone(),
-        order: shop.databases.order.pool.clone(),
-        payment: shop.databases.payment.pool.clone(),
-    };
     Stopped {
+        books: books_of(&shop),
         _shop: shop,
-        books,
         mug,
         confirmed,
         paid,
         cancelled,
+    }
+}
+
+/// The shop's four databases.
+pub fn books_of(shop: &Shop) -> Books {
+    Books {
+        user: shop.databases.user.pool.clone(),
+        product: shop.databases.product.pool.clone(),
+        order: shop.databases.order.pool.clone(),
+        payment: shop.databases.payment.pool.clone(),
     }
 }
 
