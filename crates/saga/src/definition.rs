@@ -34,11 +34,15 @@ pub trait Saga: Send + Sync + 'static {
     /// Takes one forward step back, called with the key that `run` had. Called for steps that ran *or may
     /// have run*: it works from the key, "nothing there" is success, and a late `run` with the same key must
     /// be refused from then on. Never called for a step after the pivot, nor for one of the branch.
+    ///
+    /// `awaited` says whether somebody waits for the outcome and will hear of it: whoever called
+    /// [`Engine::drive`](crate::Engine::drive), unless it has answered already, or soon will, that the saga goes on.
     fn undo(
         &self,
         step: Self::Step,
         key: &Key,
         state: &Self::State,
+        awaited: bool,
     ) -> impl Future<Output = Result<(), UndoError>> + Send;
 
     /// Wraps the work on one saga, so that its logs and calls can carry the trace of the request that started

@@ -7,6 +7,7 @@ use futures::FutureExt as _;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::definition::{Key, Progress, Saga, Step, StepError};
 use crate::engine::Engine;
@@ -19,7 +20,20 @@ use crate::store::save::Save;
 use crate::store::{self, Entry, Held};
 
 /// Who waits for the outcome of an inline drive.
-pub(crate) struct Asker<State>(pub(crate) oneshot::Sender<Outcome<State>>);
+pub(crate) struct Asker<State> {
+    pub(crate) sender: oneshot::Sender<Outcome<State>>,
+    /// How long, by the process's clock.
+    pub(crate) until: Instant,
+}
+
+/// What it takes to undo a step, to write that down and to tell, at most in general.
+const TELLING: Duration = Duration::from_secs(1);
+
+impl<State> Asker<State> {
+    fn will_hear(&self) -> bool {
+        !self.sender.is_closed() && Instant::now() + TELLING < self.until
+    }
+}
 
 /// What to do when a step is to be tried again after a pause.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,9 +92,9 @@ impl<S: Saga> Engine<S> {
         let id = held.id;
         match self.go_on(held, state, patience, asker.as_ref()).await {
             Ok(outcome) => {
-                if let Some(Asker(asker)) = asker {
+                if let Some(Asker { sender, .. }) = asker {
                     // Nobody may be waiting any more.
-                    let _ = asker.send(outcome);
+                    let _ = sender.send(outcome);
                 }
             }
             Err(Halt::Crashed) => {}
@@ -106,7 +120,7 @@ impl<S: Saga> Engine<S> {
         loop {
             next = match next {
                 Next::Call(place) if !self.should_stop(asker) => {
-                    self.call(&mut held, &mut state, place, patience).await?
+                    self.call(&mut held, &mut state, place, patience, asker).await?
                 }
                 Next::Pause(until) if self.pause(&held, until).await? => self.follow(&mut held, Event::Timer),
                 Next::Call(_) | Next::Pause(_) | Next::Nothing => {
@@ -135,8 +149,9 @@ impl<S: Saga> Engine<S> {
         state: &mut S::State,
         place: Place,
         patience: Patience,
+        asker: Option<&Asker<S::State>>,
     ) -> Result<Next, Halt> {
-        let attempt = self.attempt(held, place, state).await?;
+        let attempt = self.attempt(held, place, state, asker).await?;
         let now = self.clock.now();
         let count = held.run.attempt;
         let (outcome, detail) = describe(&attempt.answer);
@@ -203,12 +218,22 @@ impl<S: Saga> Engine<S> {
     }
 
     /// Calls a step once, within its timeout, and holds the saga meanwhile.
-    async fn attempt(&self, held: &Held, place: Place, state: &S::State) -> Result<Attempt<S::State>, Halt> {
+    async fn attempt(
+        &self,
+        held: &Held,
+        place: Place,
+        state: &S::State,
+        asker: Option<&Asker<S::State>>,
+    ) -> Result<Attempt<S::State>, Halt> {
         let started_at = self.clock.now();
         let lost = |what: &str| (unknown(format!("{what} was lost")), None);
         let mut ended = match self.fault(place, Moment::BeforeCall)? {
             Some(()) => lost("the request"),
-            None => self.while_held(held, self.ask(held, place, state)).await?,
+            None => {
+                let awaited = asker.is_some_and(Asker::will_hear);
+                self.while_held(held, self.ask(held, place, state, awaited))
+                    .await?
+            }
         };
         if self.fault(place, Moment::BeforePersist)?.is_some() {
             ended = lost("the answer");
@@ -224,7 +249,13 @@ impl<S: Saga> Engine<S> {
     }
 
     /// Asks the definition. Neither silence nor a panic says whether the step happened.
-    async fn ask(&self, held: &Held, place: Place, state: &S::State) -> (Answer, Option<S::State>) {
+    async fn ask(
+        &self,
+        held: &Held,
+        place: Place,
+        state: &S::State,
+        awaited: bool,
+    ) -> (Answer, Option<S::State>) {
         let steps = match place.direction {
             Direction::Forward | Direction::Undo => S::Step::FORWARD,
             Direction::Branch => S::Step::BRANCH,
@@ -235,7 +266,7 @@ impl<S: Saga> Engine<S> {
         let key = Key::new(held.id, step.name());
         let call = async {
             if place.direction == Direction::Undo {
-                return match self.saga.undo(step, &key, state).await {
+                return match self.saga.undo(step, &key, state, awaited).await {
                     Ok(()) => (Answer::Succeeded, None),
                     Err(error) => (unknown(format!("{:#}", error.0)), None),
                 };
@@ -358,7 +389,7 @@ impl<S: Saga> Engine<S> {
 
     /// A process that stops goes on only for those who wait, and never between a call and its record.
     fn should_stop(&self, asker: Option<&Asker<S::State>>) -> bool {
-        self.closing.is_cancelled() && asker.is_none_or(|Asker(asker)| asker.is_closed())
+        self.closing.is_cancelled() && asker.is_none_or(|asker| asker.sender.is_closed())
     }
 }
 

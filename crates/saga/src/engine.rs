@@ -267,9 +267,10 @@ impl<S: Saga> Engine<S> {
     /// latest after `within`. What is not known by then is [`Outcome::StillRunning`] and goes on without the
     /// caller, who may also go away at any time.
     pub async fn drive(&self, started: Started<S>, within: Duration) -> Outcome<S::State> {
-        let (asker, answer) = oneshot::channel();
-        self.spawn(started.held, Some(started.state), Some(Asker(asker)));
-        match tokio::time::timeout(within, answer).await {
+        let (sender, answer) = oneshot::channel();
+        let until = tokio::time::Instant::now() + within;
+        self.spawn(started.held, Some(started.state), Some(Asker { sender, until }));
+        match tokio::time::timeout_at(until, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) | Err(_) => Outcome::StillRunning,
         }

@@ -102,6 +102,11 @@ impl Config {
 fn mail(settings: &mut Settings) -> MailSettings {
     let mut mail = MailSettings::folder(PathBuf::new());
     mail.from = settings.parse("MAIL_FROM", mail.from);
+    if !mail.from.email.to_string().is_ascii() {
+        let plain = "has an address beyond ASCII, which many mail servers do not take: write its domain as xn--…, and a plain name before the @";
+        settings.refuse("MAIL_FROM", plain);
+    }
+    mail.patience = settings.seconds("MAIL_TIMEOUT_SECONDS", mail.patience.as_secs(), 1..=600);
     let address = settings.text("MAIL_URL", "file:.souk/mail");
     let authorities = settings.optional("MAIL_CA");
     match mail.clone().through(&address, authorities.as_deref()) {

@@ -106,14 +106,17 @@ async fn apply(
             return facts::note_kept(conn, e.order_id, now).await;
         }
         let status = if whole { "refunded" } else { "partially_refunded" };
-        let before = facts::refunded(conn, e.order_id).await?;
+        let before = facts::sent_back(conn, e.order_id).await?;
         facts::note(conn, e.order_id, "refunded", e.refunded_minor, "", status, now).await?;
         if whole {
             return refunded(app, conn, e.order_id, now).await;
         }
         // A refund that came back leaves less than was told: an admin deals with that.
-        if e.refunded_minor > before {
-            let news = News::PartRefunded(e.refunded_minor);
+        if e.refunded_minor > before.minor {
+            let news = News::PartRefunded {
+                minor: e.refunded_minor,
+                currency: before.currency,
+            };
             notify::customer(conn, e.order_id, news, now).await?;
         }
         return Ok(());

@@ -1,19 +1,25 @@
 //! Sending mail: over SMTP, or into a folder where nothing leaves the machine.
 
+mod dialogue;
 mod route;
+mod trouble;
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
-use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use lettre::{Address, Message};
 use time::OffsetDateTime;
 
 use crate::domain::Letter;
 pub use route::Mistake;
-pub(crate) use route::{Route, Trouble};
+pub(crate) use route::Route;
+pub use trouble::MailError;
+pub(crate) use trouble::Trouble;
 
+/// How long handing one mail over may take, unless the settings say otherwise.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// What a mail is counted under that was sent.
 pub(crate) const SENT: &str = "sent";
 
@@ -24,6 +30,8 @@ pub struct MailSettings {
     pub(crate) route: Route,
     /// The sender; its domain ends the Message-IDs.
     pub(crate) from: Mailbox,
+    /// How long handing one over may take.
+    pub(crate) patience: Duration,
 }
 
 impl MailSettings {
@@ -36,6 +44,7 @@ impl MailSettings {
                 Some("Souk".to_owned()),
                 Address::new_dangerous("orders", "souk.example"),
             ),
+            patience: PATIENCE,
         }
     }
 
@@ -52,16 +61,7 @@ impl MailSettings {
 
 /// Sends mails from one address.
 #[derive(Clone)]
-pub struct Mailer {
-    way: Way,
-    from: Mailbox,
-}
-
-#[derive(Clone)]
-enum Way {
-    Folder(PathBuf),
-    Smtp(AsyncSmtpTransport<Tokio1Executor>),
-}
+pub struct Mailer(MailSettings);
 
 /// A mail that is about to be sent.
 #[derive(Debug)]
@@ -74,21 +74,6 @@ pub struct Mail<'a> {
     pub key: &'a str,
     /// When it became due; also the same for each attempt.
     pub at: OffsetDateTime,
-}
-
-/// Why a mail was not sent. Never holds an address, as a server's own words would: it is logged and kept.
-#[derive(Debug, thiserror::Error)]
-#[error("{text}")]
-pub struct MailError {
-    /// What kind of trouble it is.
-    pub(crate) trouble: Trouble,
-    text: String,
-}
-
-impl MailError {
-    const fn new(trouble: Trouble, text: String) -> Self {
-        Self { trouble, text }
-    }
 }
 
 /// Nobody is to answer by a machine: no notes of absence (RFC 3834).
@@ -112,33 +97,26 @@ impl Header for AutoSubmitted {
 impl Mailer {
     /// As `settings` say. Connects when there is something to send.
     #[must_use]
-    pub fn new(settings: MailSettings) -> Self {
-        let way = match settings.route {
-            Route::Folder(dir) => Way::Folder(dir),
-            Route::Smtp(server) => Way::Smtp(server.transport()),
-        };
-        Self {
-            way,
-            from: settings.from,
-        }
+    pub const fn new(settings: MailSettings) -> Self {
+        Self(settings)
+    }
+
+    /// How long [`send`](Self::send) takes at most, and a moment for the goodbye.
+    #[must_use]
+    pub const fn patience(&self) -> Duration {
+        self.0.patience
     }
 
     /// Sends one mail, or says why not.
     pub async fn send(&self, mail: &Mail<'_>) -> Result<(), MailError> {
         let message = self.write(mail)?;
-        match &self.way {
-            Way::Folder(dir) => save(dir, mail, &message.formatted()).await,
-            Way::Smtp(server) => match server.send(message).await {
-                Ok(_answer) => Ok(()),
-                Err(error) => {
-                    let (trouble, text) = Trouble::tell(&error);
-                    Err(MailError::new(trouble, text))
-                }
-            },
+        match &self.0.route {
+            Route::Folder(dir) => save(dir, mail, &message.formatted()).await,
+            Route::Smtp(server) => server.send(&message, self.0.patience).await,
         }
     }
 
-    /// The message, byte for byte the same for each attempt.
+    /// The message, with the same Message-ID and date for each attempt. It says what is so by now.
     fn write(&self, mail: &Mail<'_>) -> Result<Message, MailError> {
         let never = |text: String| MailError::new(Trouble::Refused, text);
         // Parsed, so that nothing but one address gets into the envelope and the header.
@@ -146,7 +124,7 @@ impl Mailer {
             .to
             .parse()
             .map_err(|_| never("the account's address is none that mail can be sent to".to_owned()))?;
-        let id = format!("<{}@{}>", mail.key, self.from.email.domain());
+        let id = format!("<{}@{}>", mail.key, self.0.from.email.domain());
         let Letter { subject, text, html } = mail.letter;
         // No line of ours begins with two hyphens, so that none is taken for the boundary.
         let body = MultiPart::alternative()
@@ -154,7 +132,7 @@ impl Mailer {
             .singlepart(SinglePart::plain(text.clone()))
             .singlepart(SinglePart::html(html.clone()));
         Message::builder()
-            .from(self.from.clone())
+            .from(self.0.from.clone())
             .to(Mailbox::new(None, to))
             .subject(subject.clone())
             .message_id(Some(id))
@@ -186,7 +164,11 @@ mod tests {
 
     fn mailer(route: Route) -> Mailer {
         let from = "Košík <orders@souk.example>".parse().unwrap();
-        Mailer::new(MailSettings { route, from })
+        Mailer::new(MailSettings {
+            route,
+            from,
+            patience: PATIENCE,
+        })
     }
 
     fn letter() -> Letter {
@@ -249,7 +231,7 @@ mod tests {
         assert_eq!(
             message.formatted(),
             text.as_bytes(),
-            "the same bytes at each attempt"
+            "the same at each attempt while the letter is"
         );
     }
 

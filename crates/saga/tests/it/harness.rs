@@ -87,6 +87,8 @@ struct Inner {
     paid: HashSet<i64>,
     inside: HashMap<i64, usize>,
     most_inside: usize,
+    /// Of each undo, whether somebody waited for the outcome.
+    awaited: Vec<bool>,
 }
 
 /// A call that is under way.
@@ -150,6 +152,14 @@ impl World {
 
     pub fn cancel(&self, key: &Key) {
         self.lock().bookings.insert((key.saga_id(), key.step()), false);
+    }
+
+    pub fn undone(&self, awaited: bool) {
+        self.lock().awaited.push(awaited);
+    }
+
+    pub fn awaited(&self) -> Vec<bool> {
+        self.lock().awaited.clone()
     }
 
     pub fn is_paid(&self, saga_id: i64) -> bool {

@@ -42,6 +42,33 @@ async fn a_drive_that_takes_longer_than_its_caller_waits_is_still_running() {
 }
 
 #[tokio::test]
+async fn who_undoes_knows_whether_somebody_waits_for_the_outcome() {
+    let office = Office::open().await;
+    office.world.next("run", "hotel", Reply::Refuse);
+    let outcome = office.engine.drive(office.start(1).await, LONG).await;
+    assert!(matches!(outcome, Outcome::Undone { .. }), "{outcome:?}");
+    assert_eq!(office.world.awaited(), [true]);
+
+    let gate = Gate::new();
+    office.world.next("run", "flight", Reply::Wait(gate.clone()));
+    office.world.next("run", "hotel", Reply::Refuse);
+    let started = office.start(2).await;
+    let outcome = office.engine.drive(started, Duration::from_millis(20)).await;
+    assert_eq!(outcome, Outcome::StillRunning);
+    gate.open();
+    assert_eq!(office.engine.run_due().await.unwrap(), 0);
+    assert_eq!(office.find(2).await.state, Status::Undone);
+    assert_eq!(office.world.awaited(), [true, false]);
+
+    // Those who drive what was left behind have nobody who waits.
+    office.world.next("run", "hotel", Reply::Refuse);
+    drop(office.start(3).await);
+    office.clock.advance(crate::harness::LEASE);
+    office.engine.run_due().await.unwrap();
+    assert_eq!(office.world.awaited(), [true, false, false]);
+}
+
+#[tokio::test]
 async fn a_short_pause_between_two_attempts_is_waited_out() {
     let office = Office::open().await;
     let saga: Trip = Trip {

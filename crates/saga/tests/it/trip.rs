@@ -132,7 +132,8 @@ impl<const VERSION: u16> Saga for Trip<VERSION> {
         Ok(Progress::Done)
     }
 
-    async fn undo(&self, step: TripStep, key: &Key, _: &TripState) -> Result<(), UndoError> {
+    async fn undo(&self, step: TripStep, key: &Key, _: &TripState, awaited: bool) -> Result<(), UndoError> {
+        self.world.undone(awaited);
         let _inside = self.world.enter(key, "undo", TRACE.try_with(Clone::clone).ok());
         match self.world.reply("undo", step.name()) {
             Reply::Well => {}

@@ -53,7 +53,7 @@ impl Saga for Rail {
         Ok(Progress::Done)
     }
 
-    async fn undo(&self, _: RailStep, key: &Key, _: &TripState) -> Result<(), UndoError> {
+    async fn undo(&self, _: RailStep, key: &Key, _: &TripState, _awaited: bool) -> Result<(), UndoError> {
         self.world.cancel(key);
         Ok(())
     }

@@ -5,7 +5,7 @@ mod page;
 use std::fmt;
 use std::str::FromStr;
 
-use types::Money;
+use types::{Currency, Money};
 
 use super::order::Order;
 use super::status::Status;
@@ -30,8 +30,13 @@ pub enum News {
     Became(Status),
     /// The parcel of an order that had left can be followed by another number, recorded with this version of the order.
     Tracked(i64),
-    /// So much of what was paid has gone back by now, in minor units; not all of it.
-    PartRefunded(i64),
+    /// A part of what was paid has gone back.
+    PartRefunded {
+        /// How much by now, in minor units.
+        minor: i64,
+        /// Of which currency, where what was paid is not in the order's.
+        currency: Option<Currency>,
+    },
 }
 
 /// No word for a [`News`].
@@ -44,7 +49,14 @@ impl fmt::Display for News {
         match self {
             Self::Became(status) => f.write_str(status.name()),
             Self::Tracked(version) => write!(f, "tracking-{version}"),
-            Self::PartRefunded(minor) => write!(f, "refund-{minor}"),
+            Self::PartRefunded {
+                minor,
+                currency: None,
+            } => write!(f, "refund-{minor}"),
+            Self::PartRefunded {
+                minor,
+                currency: Some(currency),
+            } => write!(f, "refund-{minor}-{}", currency.code()),
         }
     }
 }
@@ -56,20 +68,30 @@ impl FromStr for News {
         let number = |text: &str| text.parse().map_err(|_| BadNews);
         match word.split_once('-') {
             Some(("tracking", version)) => Ok(Self::Tracked(number(version)?)),
-            Some(("refund", minor)) => Ok(Self::PartRefunded(number(minor)?)),
+            Some(("refund", amount)) => {
+                let (minor, currency) = match amount.split_once('-') {
+                    Some((minor, code)) => (minor, Some(Currency::parse(code).map_err(|_| BadNews)?)),
+                    None => (amount, None),
+                };
+                let minor = number(minor)?;
+                Ok(Self::PartRefunded { minor, currency })
+            }
             _ => word.parse().map(Self::Became).map_err(|_| BadNews),
         }
     }
 }
 
 impl Letter {
-    /// Whether a customer is told that an order went from `from` to `to`. A checkout that failed is not news: its
-    /// request was answered.
+    /// Whether a customer is told that an order went to `to`.
     #[must_use]
-    pub const fn is_due(from: Status, to: Status) -> bool {
+    pub const fn is_due(to: Status) -> bool {
         match to {
-            Status::Confirmed | Status::Paid | Status::Shipped | Status::Delivered | Status::Refunded => true,
-            Status::Cancelled => !matches!(from, Status::Pending),
+            Status::Confirmed
+            | Status::Paid
+            | Status::Shipped
+            | Status::Delivered
+            | Status::Cancelled
+            | Status::Refunded => true,
             Status::Pending | Status::Processing => false,
         }
     }
@@ -80,7 +102,7 @@ impl Letter {
         let mut words = match news {
             News::Became(to) => became(order, to, links),
             News::Tracked(_) => tracked(order, links),
-            News::PartRefunded(minor) => part_refunded(order, minor),
+            News::PartRefunded { minor, currency } => part_refunded(order, minor, currency),
         };
         bill(order, &mut words);
         words.letter()
@@ -107,6 +129,9 @@ fn became(order: &Order, to: Status, links: &TrackingLinks) -> Words {
         Status::Cancelled => {
             let why = match order.cancel_reason.as_deref() {
                 Some("expired") => "Your order was not paid in time, so it is cancelled.",
+                Some("insufficient-stock" | "stock-lost") => {
+                    "There was not enough left of something in your order, so it is cancelled."
+                }
                 _ => "Your order is cancelled.",
             };
             Words::new(format!("Order {number} is cancelled"))
@@ -128,16 +153,16 @@ fn tracked(order: &Order, links: &TrackingLinks) -> Words {
     parcel(words, order, links)
 }
 
-fn part_refunded(order: &Order, minor: i64) -> Words {
-    let total = order.totals.total;
-    let returned = Money::from_minor(minor, total.currency());
+/// Says nothing of how much was paid: that may be another amount than the order's.
+fn part_refunded(order: &Order, minor: i64, currency: Option<Currency>) -> Words {
+    let currency = currency.unwrap_or_else(|| order.totals.total.currency());
+    let returned = Money::from_minor(minor, currency);
     Words::new(format!(
         "Some of your money for order {} is on its way back",
         order.number
     ))
     .say(&format!(
-        "Of the {} that you paid, we have returned {} so far to where it came from.",
-        amount(total),
+        "Of what you paid, we have returned {} so far to where it came from.",
         amount(returned)
     ))
     .say("Your bank may take a few days to show it.")
@@ -241,6 +266,11 @@ mod tests {
         Letter::about(&order(), news, &TrackingLinks::default())
     }
 
+    const PART: News = News::PartRefunded {
+        minor: 1_200,
+        currency: None,
+    };
+
     const TOLD: [News; 8] = [
         News::Became(Status::Confirmed),
         News::Became(Status::Paid),
@@ -249,7 +279,7 @@ mod tests {
         News::Became(Status::Cancelled),
         News::Became(Status::Refunded),
         News::Tracked(4),
-        News::PartRefunded(1_200),
+        PART,
     ];
 
     // ORD-13
@@ -273,15 +303,19 @@ mod tests {
         for news in TOLD {
             assert_eq!(news.to_string().parse(), Ok(news));
             if let News::Became(to) = news {
-                assert!(Letter::is_due(Status::Confirmed, to));
+                assert!(Letter::is_due(to));
             }
         }
-        assert!(
-            !Letter::is_due(Status::Pending, Status::Cancelled),
-            "its request was answered"
-        );
-        assert!(!Letter::is_due(Status::Paid, Status::Processing));
-        for word in ["", "gone", "tracking", "tracking-", "refund-x"] {
+        assert!(!Letter::is_due(Status::Processing));
+        for word in [
+            "",
+            "gone",
+            "tracking",
+            "tracking-",
+            "refund-x",
+            "refund-1-XXY",
+            "refund--USD",
+        ] {
             assert_eq!(word.parse::<News>(), Err(BadNews), "{word}");
         }
     }
@@ -302,11 +336,28 @@ mod tests {
                 .text
                 .contains("not paid in time")
         );
-        let text = told(News::PartRefunded(1_200)).text;
-        assert!(
-            text.contains("Of the 49.60 USD that you paid, we have returned 12.00 USD"),
-            "{text}"
-        );
+    }
+
+    // ORD-13, PAY-14: what was paid may be another amount than the order's, and in another currency.
+    #[test]
+    fn what_went_back_is_told_in_the_currency_it_was_paid_in() {
+        let currency = Some(Currency::parse("EUR").unwrap());
+        for (news, word, returned) in [
+            (PART, "refund-1200", "12.00 USD"),
+            (
+                News::PartRefunded {
+                    minor: 1_200,
+                    currency,
+                },
+                "refund-1200-EUR",
+                "12.00 EUR",
+            ),
+        ] {
+            assert_eq!((news.to_string().as_str(), word.parse()), (word, Ok(news)));
+            let text = told(news).text;
+            let said = format!("Of what you paid, we have returned {returned} so far");
+            assert!(text.contains(&said), "{text}");
+        }
     }
 
     // ORD-13

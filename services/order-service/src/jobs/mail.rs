@@ -17,8 +17,8 @@ use crate::peers::Accounts;
 
 /// Few at a time: a rush of orders is not held up by its mails.
 const AT_A_TIME: usize = 4;
-/// Longer than a mail server's own time-out.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// What looking up the order and the address may take, before the mailer's own patience begins.
+const LOOKING_UP: Duration = Duration::from_secs(60);
 /// Seconds while the mail server was busy, half an hour while it is away: with a hundred attempts, for a day.
 const RETRY: Retry = Retry {
     base: Duration::from_secs(2),
@@ -41,13 +41,15 @@ pub struct Sender {
 impl Sender {
     /// The handler of these jobs.
     pub fn handler(self) -> Handler {
+        // Beyond all that it waits for, so that whatever ends an attempt is told and counted.
+        let most = LOOKING_UP + self.mailer.patience();
         Handler::new(QUEUE, KIND, move |job: Job| {
             let sender = self.clone();
             let context = context::Context::from_traceparent(NAME, Some(&job.trace));
             context::scope(context, async move { sender.send(&job).await })
         })
         .concurrency(AT_A_TIME)
-        .timeout(TIMEOUT)
+        .timeout(most)
         .retry(RETRY)
     }
 

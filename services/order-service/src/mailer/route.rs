@@ -2,17 +2,11 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use lettre::transport::smtp::Error;
-use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use runtime::Secret;
 use url::Url;
 
-/// How long one exchange with the mail server may take.
-const TIMEOUT: Duration = Duration::from_secs(20);
 /// What an address looks like.
 const EXAMPLE: &str = "smtps://user:password@mail.example.com or smtp://user:password@mail.example.com:587; \
     in the password write % as %25, @ as %40, : as %3A, / as %2F, ? as %3F and # as %23";
@@ -36,10 +30,10 @@ pub(crate) enum Route {
 /// A mail server.
 #[derive(Clone)]
 pub(crate) struct Server {
-    host: String,
-    port: u16,
-    login: Option<(String, Secret)>,
-    tls: Tls,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) login: Option<(String, Secret)>,
+    pub(super) tls: Tls,
 }
 
 impl fmt::Debug for Route {
@@ -139,114 +133,6 @@ fn tls(host: &str, authorities: Option<&str>) -> Result<TlsParameters, Mistake> 
     // Without the error's own words: it is about nothing but the certificates.
     tls.build()
         .map_err(|_| unusable("holds a certificate that cannot be used: it must be an authority's, X.509"))
-}
-
-impl Server {
-    /// Connects when there is something to send.
-    pub(super) fn transport(&self) -> AsyncSmtpTransport<Tokio1Executor> {
-        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host)
-            .port(self.port)
-            .tls(self.tls.clone())
-            .timeout(Some(TIMEOUT));
-        if let Some((user, password)) = &self.login {
-            let login = Credentials::new(user.clone(), password.expose().to_owned());
-            transport = transport.credentials(login);
-        }
-        transport.build()
-    }
-}
-
-/// What kept a mail from being sent. Each is counted by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// The server will never take this mail.
-    Refused,
-    /// The server does not take it now.
-    PutOff,
-    /// The server does not take our name and password.
-    Unauthenticated,
-    /// The connection would not be safe: no TLS, or not the server's certificate.
-    Insecure,
-    /// The server does not answer, or its answer was lost.
-    Unreachable,
-    /// The file could not be written.
-    Unwritten,
-}
-
-impl Trouble {
-    /// All of them.
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Refused,
-        Self::PutOff,
-        Self::Unauthenticated,
-        Self::Insecure,
-        Self::Unreachable,
-        Self::Unwritten,
-    ];
-
-    /// Its name in metrics.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::PutOff => "put_off",
-            Self::Unauthenticated => "unauthenticated",
-            Self::Insecure => "insecure",
-            Self::Unreachable => "unreachable",
-            Self::Unwritten => "unwritten",
-        }
-    }
-
-    /// What `error` is, in words of our own: a server's answer may hold an address, and this is logged and kept.
-    pub(super) fn tell(error: &Error) -> (Self, String) {
-        let code = error.status().map(u16::from).unwrap_or_default();
-        let cause = std::error::Error::source(error).map_or_else(String::new, |cause| format!(" ({cause})"));
-        match code {
-            // RFC 4954: what is asked for, how, and whether it is right. A mail is not to blame for any of it.
-            432 | 454 | 530 | 534 | 535 | 538 => (
-                Self::Unauthenticated,
-                format!("the mail server does not take our user and password ({code}); mend MAIL_URL"),
-            ),
-            code if code >= 500 => (
-                Self::Refused,
-                format!("the mail server refused the mail with {code}"),
-            ),
-            code if code >= 400 => (
-                Self::PutOff,
-                format!("the mail server put the mail off with {code}"),
-            ),
-            _ if error.is_timeout() => (
-                Self::Unreachable,
-                "the mail server did not answer in time".to_owned(),
-            ),
-            _ if is_about_tls(error) => (
-                Self::Insecure,
-                format!("no safe connection to the mail server{cause}; mend the server, MAIL_URL or MAIL_CA"),
-            ),
-            // An answer that nobody understands is the server's own words.
-            _ if error.is_response() => (
-                Self::Unreachable,
-                "the mail server's answer was not understood".to_owned(),
-            ),
-            _ => (
-                Self::Unreachable,
-                format!("the mail server could not be reached, or its answer was lost{cause}"),
-            ),
-        }
-    }
-}
-
-/// Whether the connection failed because it would not have been safe: lettre tells handshakes as failed connections, and
-/// a server without STARTTLS, or without a way to sign in that we know, as errors of its own.
-fn is_about_tls(error: &Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(|e| e.get_ref());
-        if error.is::<rustls::Error>() || inner.is_some_and(|e| e.is::<rustls::Error>()) {
-            return true;
-        }
-        cause = error.source();
-    }
-    error.is_tls() || error.is_client()
 }
 
 #[cfg(test)]

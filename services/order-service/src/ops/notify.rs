@@ -32,14 +32,14 @@ pub struct OrderMail {
     pub to: String,
 }
 
-/// Sees to it that the customers hear of these moves, each once (ORD-13). An order is in each status at most once, so the
+/// Sees to it that the customers hear of these moves, each once (ORD-13), unless a request is answered with it. An order is in each status at most once, so the
 /// move is the key.
 pub async fn customers(
     conn: &mut PgConnection,
     moves: &[&Move],
     at: OffsetDateTime,
 ) -> Result<(), OrderError> {
-    let due = moves.iter().filter(|m| Letter::is_due(m.from, m.to));
+    let due = moves.iter().filter(|m| !m.answered && Letter::is_due(m.to));
     let news = due.map(|m| (m.id, News::Became(m.to), m.context.clone()));
     enqueue(conn, news.collect(), at).await
 }

@@ -30,6 +30,7 @@ pub async fn advance(
         actor,
         note: note.map(str::to_owned),
         intent: None,
+        answered: false,
         context: context::current(),
     };
     let moved = advance_all(conn, std::slice::from_ref(&change), at).await?;

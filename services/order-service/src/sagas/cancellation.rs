@@ -83,7 +83,13 @@ impl Saga for Cancellation {
     }
 
     /// Nothing is undone: the order is cancelled, and stays so.
-    async fn undo(&self, _: CancellationStep, _: &Key, _: &CancellationState) -> Result<(), UndoError> {
+    async fn undo(
+        &self,
+        _: CancellationStep,
+        _: &Key,
+        _: &CancellationState,
+        _awaited: bool,
+    ) -> Result<(), UndoError> {
         Ok(())
     }
 

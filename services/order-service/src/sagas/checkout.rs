@@ -199,9 +199,15 @@ impl Saga for Checkout {
         }
     }
 
-    async fn undo(&self, step: CheckoutStep, key: &Key, s: &CheckoutState) -> Result<(), UndoError> {
+    async fn undo(
+        &self,
+        step: CheckoutStep,
+        key: &Key,
+        s: &CheckoutState,
+        awaited: bool,
+    ) -> Result<(), UndoError> {
         match step {
-            Place => place::undo(self, s).await,
+            Place => place::undo(self, s, awaited).await,
             HoldStock => hold_stock::undo(self, s).await,
             CreateIntent => create_intent::undo(self, key, s).await,
             Confirm => Ok(()),

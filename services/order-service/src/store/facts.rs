@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
-use types::OrderId;
+use types::{Currency, OrderId};
 
 use super::fault;
 use crate::domain::{Refusal, Status};
@@ -61,16 +61,34 @@ pub async fn note(
     Ok(())
 }
 
-/// How much of an order's money had gone back by the latest news, in minor units.
-pub async fn refunded(conn: &mut PgConnection, id: OrderId) -> Result<i64, OrderError> {
-    let refunded = sqlx::query_scalar!(
-        "select amount_minor from payment_facts where order_id = $1 and fact = 'refunded'",
+/// What has gone back of an order's money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentBack {
+    /// How much by the latest news, in minor units.
+    pub minor: i64,
+    /// Of which currency, where another amount than the order's was paid.
+    pub currency: Option<Currency>,
+}
+
+/// What has gone back of the order's money.
+pub async fn sent_back(conn: &mut PgConnection, id: OrderId) -> Result<SentBack, OrderError> {
+    let row = sqlx::query!(
+        r#"
+        select coalesce(max(amount_minor) filter (where fact = 'refunded'), 0) as "minor!",
+               max(currency) filter (where fact = 'mismatch') as currency
+          from payment_facts
+         where order_id = $1
+        "#,
         id.get(),
-    );
-    let refunded = refunded.fetch_optional(conn).await;
-    Ok(refunded
-        .map_err(fault("read what was refunded"))?
-        .unwrap_or_default())
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(fault("read what was refunded"))?;
+    let currency = row.currency.as_deref().map(Currency::parse).transpose();
+    Ok(SentBack {
+        minor: row.minor,
+        currency: currency.map_err(|_| OrderError::Corrupt("currency of a payment"))?,
+    })
 }
 
 /// Notes that all that was refunded is with us again: the payment is what it was before.

@@ -123,6 +123,8 @@ pub struct Move {
     pub note: Option<String>,
     /// The intent by which it is paid, where that is learnt with the move.
     pub intent: Option<String>,
+    /// The customer is told by the answer to the request that led to it, and needs no mail.
+    pub answered: bool,
     /// On which request, and in whose trace.
     pub context: Option<Context>,
 }

@@ -9,7 +9,8 @@ use tokio_util::task::TaskTracker;
 use types::{OrderId, PaymentId};
 use wire::events::PaymentRefunded;
 
-use crate::harness::{ALICE, CARLA, LAMP, Orders, WINDOW, cart};
+use crate::doubles::Fault;
+use crate::harness::{ALICE, CARLA, LAMP, MUG, Orders, WINDOW, cart};
 
 /// The moves of `order` that its customer was told of.
 async fn told(shop: &Orders, order: i64) -> Vec<String> {
@@ -132,6 +133,37 @@ async fn a_checkout_that_was_refused_is_no_news() {
     assert!(shop.mails().is_empty());
 }
 
+// ORD-13, ORD-11: 202 said nothing of how it ends.
+#[tokio::test]
+async fn a_checkout_that_failed_after_its_request_was_answered_is_news() {
+    let shop = Orders::start_with(|config| config.answer_within = Duration::from_millis(50)).await;
+    shop.stock.road.once("hold", Fault::Wait);
+    let answer = shop.post(ALICE, "/orders", &cart(&[(LAMP, 4)])).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let order = answer.order();
+    shop.stock.road.open();
+    shop.settled().await;
+    assert_eq!(shop.status(order).await, "cancelled");
+    assert_eq!(told(&shop, order).await, ["cancelled"]);
+    let text = mail(&shop, order, "cancelled").await;
+    assert!(text.contains("There was not enough left of something"), "{text}");
+}
+
+// ORD-13
+#[tokio::test]
+async fn an_order_that_somebody_cancels_while_it_is_checked_out_is_news() {
+    let shop = Orders::start().await;
+    shop.money.road.once("create", Fault::LoseAnswer);
+    let answer = shop.post(ALICE, "/orders", &cart(&[(MUG, 1)])).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let order = answer.order();
+    assert_eq!(shop.cancel(ALICE, order).await.status, 200);
+    shop.after(Duration::from_secs(1)).await;
+    shop.settled().await;
+    assert_eq!(shop.history(order).await, ["pending", "cancelled"]);
+    assert_eq!(told(&shop, order).await, ["cancelled"]);
+}
+
 /// The text of the mail of `order` under this word; empty if there is none.
 async fn mail(shop: &Orders, order: i64, word: &str) -> String {
     let number = shop.order(order).await["orderNumber"].clone();
@@ -198,4 +230,22 @@ async fn each_refund_of_a_part_is_a_mail_with_what_went_back_so_far() {
     shop.money.refund(order, shop.money.asked(order) - 700);
     shop.settled().await;
     assert!(told(&shop, order).await.contains(&"refunded".to_owned()));
+}
+
+// ORD-13, PAY-14
+#[tokio::test]
+async fn a_refund_of_a_wrong_amount_is_told_in_its_own_currency_and_not_as_the_order_s() {
+    let shop = Orders::start().await;
+    let order = shop.confirmed().await;
+    assert!(shop.money.pay_other(order, 1_000, "EUR"));
+    shop.settle().await;
+    shop.money.refund(order, 400);
+    shop.settle().await;
+    assert_eq!(told(&shop, order).await, ["confirmed", "refund-400-EUR"]);
+    let text = mail(&shop, order, "refund-400-EUR").await;
+    assert!(
+        text.contains("Of what you paid, we have returned 4.00 EUR so far"),
+        "{text}"
+    );
+    shop.left_open();
 }

@@ -51,6 +51,23 @@ async fn until_failed(shop: &Shop, state: &str) -> String {
     .await
 }
 
+/// The attempts at mails that ended like this.
+async fn counted(shop: &Shop, outcome: &str) -> u64 {
+    let metrics = shop.service("order-service").get("/metrics").await;
+    let metrics = String::from_utf8_lossy(&metrics.bytes);
+    let series = format!("mails_total{{service=\"order-service\",outcome=\"{outcome}\"}} ");
+    let count = metrics.lines().find_map(|line| line.strip_prefix(&series));
+    count.and_then(|count| count.parse().ok()).expect("a series")
+}
+
+/// Waits until so many mails count as sent.
+async fn until_sent(shop: &Shop, count: u64) {
+    eventually(PATIENCE, &format!("{count} mails count as sent"), || async {
+        (counted(shop, "sent").await >= count).then_some(())
+    })
+    .await;
+}
+
 fn header<'a>(mail: &'a Value, name: &str) -> &'a str {
     let headers = mail["headers"].as_array().expect("headers");
     let named: Vec<&str> = headers
@@ -232,11 +249,7 @@ async fn nothing_is_sent(mut office: Office, reason: &str, outcome: &str) {
     let why = until_failed(&shop, "waiting").await;
     assert!(why.contains(reason) && why.contains("mend"), "{why}");
     assert!(!why.contains("rd%2F") && !why.contains(PASSWORD), "{why}");
-    let metrics = shop.service("order-service").get("/metrics").await;
-    let metrics = String::from_utf8_lossy(&metrics.bytes);
-    let series = format!("mails_total{{service=\"order-service\",outcome=\"{outcome}\"}} ");
-    let count = metrics.lines().find_map(|line| line.strip_prefix(&series));
-    assert!(count.is_some_and(|count| count != "0"), "{metrics}");
+    assert!(counted(&shop, outcome).await > 0, "{outcome}");
     assert!(office.mails().is_empty());
     assert!(office.signed_in().is_empty(), "nobody shows a password");
 }
@@ -276,11 +289,84 @@ async fn a_wrong_password_stops_mails_and_no_order_and_is_mended_without_a_loss(
         why,
         "the mail server does not take our user and password (535); mend MAIL_URL"
     );
-    let metrics = shop.service("order-service").get("/metrics").await;
-    let metrics = String::from_utf8_lossy(&metrics.bytes);
-    let series = "mails_total{service=\"order-service\",outcome=\"unauthenticated\"} ";
-    let count = metrics.lines().find_map(|line| line.strip_prefix(series));
-    assert!(count.is_some_and(|count| count != "0"), "{metrics}");
+    assert!(counted(&shop, "unauthenticated").await > 0);
     office.takes(PASSWORD);
     check(&until_mails(&office, 1).await[0], &customer.email);
+}
+
+// ORD-13: a server that does not answer is told of, and mails go on when it does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_takes_connections_and_says_nothing_counts_as_away() {
+    let mut office = Office::new(Safety::StartTls, "right");
+    office.patience = 1;
+    office.does("silent", true);
+    office.open();
+    let (shop, _seller, product) = shop(&office).await;
+    let customer = shop.customer().await;
+    drop(customer.orders(&[(product, 2)]).await.expect(201));
+    let why = until_failed(&shop, "waiting").await;
+    assert_eq!(why, "the mail server did not answer in time");
+    assert!(counted(&shop, "unreachable").await > 0);
+    assert_eq!(counted(&shop, "sent").await, 0);
+    office.does("silent", false);
+    check(&until_mails(&office, 1).await[0], &customer.email);
+    until_sent(&shop, 1).await;
+    assert_eq!(office.mails().len(), 1);
+}
+
+// ORD-13: the answer to one mail is never taken for the answer to the next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_answer_is_nobodys_and_what_counts_as_sent_was_taken() {
+    let mut office = Office::new(Safety::StartTls, "right");
+    office.patience = 2;
+    office.will(&["late", "451 later"]);
+    office.open();
+    let (shop, _seller, product) = shop(&office).await;
+    let (first, second) = (shop.customer().await, shop.customer().await);
+    drop(first.orders(&[(product, 2)]).await.expect(201));
+    until_failed(&shop, "waiting").await;
+    assert_eq!(
+        (office.mails().len(), counted(&shop, "unreachable").await),
+        (1, 1)
+    );
+    office.does("speak", true);
+    drop(second.orders(&[(product, 2)]).await.expect(201));
+    until_sent(&shop, 2).await;
+    assert_eq!(
+        (counted(&shop, "put_off").await, counted(&shop, "sent").await),
+        (1, 2)
+    );
+    // The one whose answer came late was taken twice, under one Message-ID.
+    let mails = office.mails();
+    let to = |person: &Person| mails.iter().filter(|m| m["to"] == json!([person.email])).count();
+    assert_eq!((mails.len(), to(&first), to(&second)), (3, 2, 1));
+    for mail in &mails {
+        check(mail, mail["to"][0].as_str().unwrap_or_default());
+    }
+    let ids: std::collections::BTreeSet<&str> = mails.iter().map(|m| header(m, "Message-ID")).collect();
+    assert_eq!(ids.len(), 2);
+}
+
+// ORD-13: such an address is not the connection's fault, and waiting does not help.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_the_server_cannot_write_to_is_kept_for_a_person() {
+    let mut office = Office::new(Safety::StartTls, "right");
+    office.open();
+    let (shop, _seller, product) = shop(&office).await;
+    let customer = shop.customer().await;
+    let sql = "update users set email = $2 where email = $1";
+    let address = "žofie@people.example";
+    let users = &shop.databases.user.pool;
+    let changed = sqlx::query(sql).bind(&customer.email).bind(address).execute(users);
+    assert_eq!(changed.await.expect("the users").rows_affected(), 1);
+    drop(customer.orders(&[(product, 2)]).await.expect(201));
+    let why = until_failed(&shop, "dead").await;
+    assert!(why.contains("no SMTPUTF8") && !why.contains("ofie"), "{why}");
+    assert_eq!(
+        (counted(&shop, "refused").await, counted(&shop, "insecure").await),
+        (1, 0)
+    );
+    office.does("utf8", true);
+    drop(customer.orders(&[(product, 2)]).await.expect(201));
+    assert_eq!(until_mails(&office, 1).await[0]["to"], json!([address]));
 }

@@ -29,6 +29,8 @@ pub struct Office {
     safety: Safety,
     port: u16,
     certificate: &'static str,
+    /// How long shops wait for it, in seconds.
+    pub patience: u8,
     process: Option<Process>,
 }
 
@@ -56,6 +58,7 @@ impl Office {
             safety,
             port,
             certificate,
+            patience: 30,
             process: None,
         }
     }
@@ -99,17 +102,27 @@ impl Office {
     }
 
     /// What a shop must be told to send here.
-    pub fn settings(&self) -> [(String, String); 2] {
+    pub fn settings(&self) -> [(String, String); 3] {
         let own = certificates().join("own.pem").display().to_string();
         [
             ("MAIL_URL".to_owned(), self.url()),
             ("MAIL_CA_FILE".to_owned(), own),
+            ("MAIL_TIMEOUT_SECONDS".to_owned(), self.patience.to_string()),
         ]
     }
 
     /// What it says to the next mails.
     pub fn will(&self, answers: &[&str]) {
         std::fs::write(self.folder.join("answers"), answers.join("\n") + "\n").expect("written");
+    }
+
+    /// What it does from now on, as long as it does: `silent`, `speak` or `utf8`.
+    pub fn does(&self, what: &str, on: bool) {
+        let file = self.folder.join(what);
+        match on {
+            true => std::fs::write(file, "").expect("written"),
+            false => std::fs::remove_file(file).expect("removed"),
+        }
     }
 
     /// Takes another password from now on.

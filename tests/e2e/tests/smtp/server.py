@@ -3,7 +3,9 @@
 server.py PORT FOLDER starttls|tls|bare CERTIFICATE KEY
 
 It takes the user `shop` with the password in FOLDER/password, and mails from nobody else. FOLDER/answers holds what it
-says to the next mails, a line each; whatever comes after them is taken. FOLDER/mails.jsonl has a mail a line, and
+says to the next mails, a line each; whatever comes after them is taken. One that is told `late` is taken and answered when
+there is FOLDER/speak. While there is FOLDER/silent, connections are taken and nothing is said on them, and while there is
+FOLDER/utf8, addresses of any letters are taken. FOLDER/mails.jsonl has a mail a line, and
 FOLDER/signed-in one for each attempt to sign in, with whether it came over TLS.
 """
 
@@ -82,9 +84,12 @@ class Office:
         lines = answers.read_text().splitlines() if answers.exists() else []
         if lines:
             answers.write_text("".join(line + "\n" for line in lines[1:]))
-            return lines[0]
+            if lines[0] != "late":
+                return lines[0]
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         append("mails.jsonl", described(message, server, session, envelope))
+        while lines and not (FOLDER / "speak").exists():
+            await asyncio.sleep(0.02)
         return "250 taken"
 
 
@@ -101,10 +106,12 @@ async def main():
     context.load_cert_chain(CERTIFICATE, KEY)
 
     def connection():
+        if (FOLDER / "silent").exists():
+            return asyncio.Protocol()
         # Without TLS it still offers to sign in: nobody should.
         return SMTP(Office(), hostname="mail.test", authenticator=authenticate, auth_required=True,
                     auth_require_tls=MODE == "starttls", loop=loop,
-                    tls_context=context if MODE == "starttls" else None, require_starttls=MODE == "starttls")
+                    enable_SMTPUTF8=(FOLDER / "utf8").exists(), tls_context=context if MODE == "starttls" else None, require_starttls=MODE == "starttls")
 
     server = await loop.create_server(connection, "127.0.0.1", int(PORT), ssl=context if MODE == "tls" else None)
     print("ready", flush=True)

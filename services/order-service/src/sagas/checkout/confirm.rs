@@ -69,6 +69,7 @@ async fn confirm(saga: &Checkout, s: &CheckoutState) -> Result<bool, OrderError>
         actor: Actor::System,
         note: None,
         intent: s.payment_intent_id.clone(),
+        answered: false,
         context: context::current(),
     };
     if saga.confirmations.ask(change).await? {

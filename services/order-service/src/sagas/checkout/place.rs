@@ -32,6 +32,8 @@ pub struct Undoing {
     id: OrderId,
     /// When it is given up unpaid.
     expires_at: OffsetDateTime,
+    /// The request that placed it still waits, and is answered with the reason.
+    awaited: bool,
     context: Option<Context>,
 }
 
@@ -67,6 +69,7 @@ impl Together for Undoings {
                     actor: Actor::System,
                     note: Some(word(why.remove(&undoing.id.get()), over)),
                     intent: None,
+                    answered: undoing.awaited && from == Status::Pending,
                     context: undoing.context.clone(),
                 })
             })
@@ -87,10 +90,11 @@ impl Together for Undoings {
     }
 }
 
-pub(super) async fn undo(checkout: &Checkout, s: &CheckoutState) -> Result<(), UndoError> {
+pub(super) async fn undo(checkout: &Checkout, s: &CheckoutState, awaited: bool) -> Result<(), UndoError> {
     let undoing = Undoing {
         id: s.order_id,
         expires_at: s.expires_at,
+        awaited,
         context: context::current(),
     };
     checkout.undoings.ask(undoing).await.map_err(undo_error)?;
