@@ -16,6 +16,7 @@ mod packages;
 mod problems;
 mod requirements;
 mod sources;
+mod tables;
 
 /// Fails with one line for each thing that is wrong.
 fn none(wrong: &[String]) {

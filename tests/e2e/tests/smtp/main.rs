@@ -357,7 +357,10 @@ async fn an_address_that_the_server_cannot_write_to_is_kept_for_a_person() {
     let sql = "update users set email = $2 where email = $1";
     let address = "žofie@people.example";
     let users = &shop.databases.user.pool;
-    let changed = sqlx::query(sql).bind(&customer.email).bind(address).execute(users);
+    let changed = sqlx::query(sql)
+        .bind(&customer.email)
+        .bind(address)
+        .execute(users);
     assert_eq!(changed.await.expect("the users").rows_affected(), 1);
     drop(customer.orders(&[(product, 2)]).await.expect(201));
     let why = until_failed(&shop, "dead").await;
