@@ -116,6 +116,11 @@ impl Office {
         std::fs::write(self.folder.join("answers"), answers.join("\n") + "\n").expect("written");
     }
 
+    /// Whether no answer of those that [`will`](Self::will) gave it is left.
+    pub fn has_said_all(&self) -> bool {
+        std::fs::read_to_string(self.folder.join("answers")).is_ok_and(|left| left.is_empty())
+    }
+
     /// What it does from now on, as long as it does: `silent`, `speak` or `utf8`.
     pub fn does(&self, what: &str, on: bool) {
         let file = self.folder.join(what);
