@@ -21,10 +21,11 @@ const FIELDS: [&str; 9] = [
     "cardsecuritycode",
 ];
 
-/// Where a JSON body holds card data, as a pointer. Bodies without any are read once, and nothing is kept of them.
+/// Where a JSON body holds card data, as a pointer. A body that cannot hold any is looked through once; one that may, for
+/// there is some in it or an escape that may stand for it, is parsed, and nothing is kept of it.
 pub(crate) fn find(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
-    let suspect = keys(text).any(is_card_field) || holds_card_number(text);
+    let suspect = text.contains('\\') || keys(text).any(is_card_field) || holds_card_number(text);
     if !suspect {
         return None;
     }
@@ -116,6 +117,9 @@ mod tests {
             (r#"{"orderId": 4242424242424242}"#, "/orderId"),
             (r#"["ok", "5555-5555-5555-4444"]"#, "/1"),
             (r#"{"4242424242424242": 1}"#, ""),
+            (r#"{"notes": "\u0034242424242424242"}"#, "/notes"),
+            (r#"{"notes": "4242\t4242\u20094242\u00a04242"}"#, "/notes"),
+            (r#"{"c\u0061rdNumber": null}"#, "/cardNumber"),
         ] {
             assert_eq!(find(body.as_bytes()).as_deref(), Some(pointer), "{body}");
         }
