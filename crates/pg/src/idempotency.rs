@@ -122,7 +122,7 @@ pub async fn begin(
             }
             Err(error) => return Err(error),
         }
-        if let Some(found) = look(conn, scope, now).await? {
+        if let Some(found) = look(conn, scope, now, keep).await? {
             return Ok(found);
         }
         // Abandoned between the two statements: free to be claimed.
@@ -164,10 +164,16 @@ async fn claim(
     Ok(written.rows_affected() == 1)
 }
 
-async fn look(
+/// What became of the request that has the key, without claiming it; `None` if [`begin`] would take it.
+///
+/// # Errors
+/// The database did not answer.
+#[tracing::instrument(name = "db.idempotency.look", skip_all, fields(route = scope.route))]
+pub async fn look(
     conn: &mut PgConnection,
     scope: &Scope<'_>,
     now: OffsetDateTime,
+    keep: Duration,
 ) -> Result<Option<Begin>, sqlx::Error> {
     let row = sqlx::query!(
         r#"
@@ -175,11 +181,15 @@ async fn look(
                headers as "headers: Json<Vec<(String, String)>>", body
           from idempotency_keys
          where principal = $1 and route = $2 and key = $3
+           and not ((created_at < $6 and (state = 'done' or lease_until <= $5))
+                    or (state = 'running' and lease_until <= $5 and subject_id is null and body_hash = $4))
         "#,
         scope.principal,
         scope.route,
         scope.key,
         scope.body_hash,
+        now,
+        now - keep,
     )
     .fetch_optional(conn)
     .await?;

@@ -21,9 +21,11 @@ use crate::store::{self, Entry, Held};
 
 /// Who waits for the outcome of an inline drive.
 pub(crate) struct Asker<State> {
-    pub(crate) sender: oneshot::Sender<Outcome<State>>,
+    pub(crate) answer: oneshot::Sender<Outcome<State>>,
     /// How long, by the process's clock.
     pub(crate) until: Instant,
+    /// Dropped when the drive ends, whether or not anybody still waits.
+    pub(crate) kept: Option<Box<dyn Send + Sync>>,
 }
 
 /// What it takes to undo a step, to write that down and to tell, at most in general.
@@ -31,7 +33,7 @@ const TELLING: Duration = Duration::from_secs(1);
 
 impl<State> Asker<State> {
     fn will_hear(&self) -> bool {
-        !self.sender.is_closed() && Instant::now() + TELLING < self.until
+        !self.answer.is_closed() && Instant::now() + TELLING < self.until
     }
 }
 
@@ -92,9 +94,10 @@ impl<S: Saga> Engine<S> {
         let id = held.id;
         match self.go_on(held, state, patience, asker.as_ref()).await {
             Ok(outcome) => {
-                if let Some(Asker { sender, .. }) = asker {
+                if let Some(Asker { answer, kept, .. }) = asker {
+                    drop(kept);
                     // Nobody may be waiting any more.
-                    let _ = sender.send(outcome);
+                    let _ = answer.send(outcome);
                 }
             }
             Err(Halt::Crashed) => {}
@@ -389,7 +392,7 @@ impl<S: Saga> Engine<S> {
 
     /// A process that stops goes on only for those who wait, and never between a call and its record.
     fn should_stop(&self, asker: Option<&Asker<S::State>>) -> bool {
-        self.closing.is_cancelled() && asker.is_none_or(|asker| asker.sender.is_closed())
+        self.closing.is_cancelled() && asker.is_none_or(|asker| asker.answer.is_closed())
     }
 }
 

@@ -82,9 +82,19 @@ pub struct Engine<S: Saga> {
 pub struct Started<S: Saga> {
     held: Held,
     state: S::State,
+    kept: Option<Box<dyn Send + Sync>>,
 }
 
 impl<S: Saga> Started<S> {
+    /// The same, which keeps `kept` until its drive ends, however long the caller waits for that: a place among those
+    /// that may be driven at once. What the drive leaves to the workers is not its own any more.
+    pub fn keeping(self, kept: impl Send + Sync + 'static) -> Self {
+        Self {
+            kept: Some(Box::new(kept)),
+            ..self
+        }
+    }
+
     /// Its row.
     #[must_use]
     pub fn id(&self) -> i64 {
@@ -219,7 +229,13 @@ impl<S: Saga> Engine<S> {
         let held = self.insert(conn, &new, Some(self.lease(now)), now).await?;
         let started = held.into_iter().zip(new);
         Ok(started
-            .map(|(held, (_, state, _))| held.map(|held| Started { held, state }))
+            .map(|(held, (_, state, _))| {
+                held.map(|held| Started {
+                    held,
+                    state,
+                    kept: None,
+                })
+            })
             .collect())
     }
 
@@ -267,10 +283,15 @@ impl<S: Saga> Engine<S> {
     /// latest after `within`. What is not known by then is [`Outcome::StillRunning`] and goes on without the
     /// caller, who may also go away at any time.
     pub async fn drive(&self, started: Started<S>, within: Duration) -> Outcome<S::State> {
-        let (sender, answer) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
         let until = tokio::time::Instant::now() + within;
-        self.spawn(started.held, Some(started.state), Some(Asker { sender, until }));
-        match tokio::time::timeout_at(until, answer).await {
+        let asker = Asker {
+            answer,
+            until,
+            kept: started.kept,
+        };
+        self.spawn(started.held, Some(started.state), Some(asker));
+        match tokio::time::timeout_at(until, answered).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) | Err(_) => Outcome::StillRunning,
         }

@@ -220,3 +220,39 @@ async fn a_key_is_kept_for_its_time_and_then_forgotten() {
         1
     );
 }
+
+#[tokio::test]
+async fn looking_tells_what_beginning_would_and_claims_nothing() {
+    // IDK-2, IDK-3, IDK-4
+    let db = database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let other = Scope {
+        body_hash: b"other",
+        ..SCOPE
+    };
+    let mut look =
+        async |scope: &Scope<'_>, now| idempotency::look(&mut conn, scope, now, KEEP).await.unwrap();
+    let mut conn = db.pool.acquire().await.unwrap();
+    let working = Some(Begin::InProgress {
+        retry_after: Duration::from_secs(1),
+    });
+
+    assert_eq!(look(&SCOPE, NOW).await, None);
+    assert_eq!(begin(&mut conn, &SCOPE, NOW).await, Begin::New);
+    assert_eq!(look(&SCOPE, NOW).await, working);
+    assert_eq!(look(&other, NOW).await, Some(Begin::Mismatch));
+    // Its process died, and has made nothing.
+    assert_eq!(look(&SCOPE, NOW + LEASE).await, None);
+    assert_eq!(look(&other, NOW + LEASE).await, Some(Begin::Mismatch));
+
+    idempotency::bind_subject(&mut conn, &SCOPE, 81).await.unwrap();
+    assert_eq!(look(&SCOPE, NOW).await, working);
+    // It died, and has made something.
+    let unfinished = Some(Begin::Unfinished { subject_id: 81 });
+    assert_eq!(look(&SCOPE, NOW + LEASE).await, unfinished);
+
+    idempotency::finish(&mut conn, &SCOPE, &answer()).await.unwrap();
+    assert_eq!(look(&SCOPE, NOW + KEEP).await, Some(Begin::Replay(answer())));
+    assert_eq!(look(&SCOPE, NOW + KEEP + LEASE).await, None);
+    assert_eq!(begin(&mut conn, &other, NOW + KEEP + LEASE).await, Begin::New);
+}

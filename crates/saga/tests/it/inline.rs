@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saga::{Engine, EngineSettings, Outcome, Status};
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio_util::sync::CancellationToken;
 use types::SystemClock;
 
@@ -39,6 +40,22 @@ async fn a_drive_that_takes_longer_than_its_caller_waits_is_still_running() {
     gate.open();
     assert_eq!(office.engine.run_due().await.unwrap(), 0);
     assert_eq!(office.find(1).await.state, Status::Parked);
+}
+
+// SAG-12
+#[tokio::test]
+async fn what_a_drive_keeps_is_given_back_when_it_ends_and_not_when_its_caller_goes_away() {
+    let office = Office::open().await;
+    let gate = Gate::new();
+    office.world.next("run", "flight", Reply::Wait(gate.clone()));
+    let (kept, mut given_back) = tokio::sync::oneshot::channel::<()>();
+    let started = office.start(1).await.keeping(kept);
+    let outcome = office.engine.drive(started, Duration::from_millis(20)).await;
+    assert_eq!(outcome, Outcome::StillRunning);
+    assert_eq!(given_back.try_recv(), Err(TryRecvError::Empty));
+    gate.open();
+    office.engine.run_due().await.unwrap();
+    assert_eq!(given_back.try_recv(), Err(TryRecvError::Closed));
 }
 
 #[tokio::test]

@@ -35,6 +35,15 @@ pub enum Claim {
 }
 
 impl Held {
+    fn new(caller: &Caller, route: &'static str, key: String, body_hash: Vec<u8>) -> Self {
+        Self(idempotency::Key {
+            principal: format!("user:{}", caller.id),
+            route,
+            key,
+            body_hash,
+        })
+    }
+
     /// Which row it is.
     pub fn scope(&self) -> Scope<'_> {
         self.0.scope()
@@ -91,15 +100,30 @@ pub async fn claim(
     route: &'static str,
     (key, body_hash): (String, Vec<u8>),
 ) -> Result<Claim, Problem> {
-    let held = Held(idempotency::Key {
-        principal: format!("user:{}", caller.id),
-        route,
-        key,
-        body_hash,
-    });
+    let held = Held::new(caller, route, key, body_hash);
     let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
     let begun = idempotency::begin(&mut conn, &held.scope(), app.clock.now(), LEASE, KEEP).await;
-    match begun.map_err(fault("claim the key"))? {
+    settle(held, begun.map_err(fault("claim the key"))?)
+}
+
+/// What [`claim`] would say, without claiming: a key of [`Claim::New`] is not held, and is neither finished nor abandoned.
+pub async fn look(
+    app: &AppState,
+    caller: &Caller,
+    route: &'static str,
+    (key, body_hash): (String, Vec<u8>),
+) -> Result<Claim, Problem> {
+    let held = Held::new(caller, route, key, body_hash);
+    let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
+    let found = idempotency::look(&mut conn, &held.scope(), app.clock.now(), KEEP).await;
+    settle(
+        held,
+        found.map_err(fault("look the key up"))?.unwrap_or(Begin::New),
+    )
+}
+
+fn settle(held: Held, begun: Begin) -> Result<Claim, Problem> {
+    match begun {
         Begin::New => Ok(Claim::New(held)),
         Begin::Unfinished { subject_id } => Ok(Claim::Unfinished(held, subject_id)),
         Begin::Replay(answer) => Ok(Claim::Replay(replay(answer))),

@@ -17,11 +17,14 @@ use super::keyed::{self, Claim};
 use super::view;
 use crate::domain::{Address, Order, Status, Totals};
 use crate::error::OrderError;
+use crate::ops::admission;
 use crate::ops::place::{self, Cart, Placed};
 use crate::sagas::checkout::CheckoutState;
 use crate::state::AppState;
 use crate::store::{fault, orders};
 
+/// Which requests a key is for.
+const ROUTE: &str = "POST /orders";
 /// The most lines of an order.
 const MAX_LINES: usize = 100;
 
@@ -48,20 +51,28 @@ pub async fn place_order(
     KeyedJson { body, key }: KeyedJson<PlaceOrder>,
 ) -> Result<Response, Problem> {
     let (cart, expected) = read(&app, body)?;
-    let admitted = app.admission.enter().await?;
+    let admitted = app.admission.enter().await;
     let held = match key {
         None => None,
-        Some(key) => match keyed::claim(&app, &caller, "POST /orders", key).await? {
-            Claim::New(held) => Some(held),
-            Claim::Replay(answer) => return Ok(answer),
-            Claim::Unfinished(held, id) => {
-                let answer = from_order(&app, &caller, id).await?;
-                return Ok(held.finish(&app, answer).await);
+        Some(key) => {
+            // Whoever repeats a request needs no place: the order may stand already.
+            let claim = match &admitted {
+                Ok(_) => keyed::claim(&app, &caller, ROUTE, key).await?,
+                Err(_) => keyed::look(&app, &caller, ROUTE, key).await?,
+            };
+            match claim {
+                Claim::New(held) => Some(held),
+                Claim::Replay(answer) => return Ok(answer),
+                Claim::Unfinished(held, id) => {
+                    let answer = from_order(&app, &caller, id).await?;
+                    return Ok(held.finish(&app, answer).await);
+                }
             }
-        },
+        }
     };
+    let admitted = admitted.inspect_err(|_| admission::turned_away())?;
     let key = held.as_ref().map(keyed::Held::key);
-    match place::place(&app, &caller, cart, expected, key, &admitted).await {
+    match place::place(&app, &caller, cart, expected, key, admitted).await {
         Ok(placed) => {
             // A fault is no answer to keep: the order stands, and a repetition is answered from it.
             let answer = answer(&app, &caller, placed).await?;

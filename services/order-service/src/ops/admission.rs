@@ -1,6 +1,9 @@
 //! The line before the checkout: so many orders are placed at once, and who comes beyond waits, though not for long. Without it
 //! a crowd that comes together is served together, each so slowly that all have given up before the first is answered;
 //! then they come again.
+//!
+//! What counts is the work, not who waits for it. A checkout whose client was answered 202 or hung up keeps its place until
+//! it is confirmed or refused, or pauses so long that the workers, who have a limit of their own, go on with it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +21,7 @@ pub struct Admission {
     patience: Duration,
 }
 
-/// A request that was let in; the next one is when this is dropped.
+/// A request that was let in; the next one is when this is dropped, which its checkout does when it ends.
 #[derive(Debug)]
 pub struct Admitted {
     came: Instant,
@@ -45,9 +48,13 @@ impl Admission {
         if let Ok(Ok(place)) = place {
             return Ok(Admitted { came, _place: place });
         }
-        metrics::counter!("orders_turned_away_total", "service" => NAME).increment(1);
         Err(OrderError::Crowded)
     }
+}
+
+/// Counts a request that was not let in, and was no repetition that could be answered all the same.
+pub fn turned_away() {
+    metrics::counter!("orders_turned_away_total", "service" => NAME).increment(1);
 }
 
 impl Admitted {

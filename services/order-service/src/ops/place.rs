@@ -89,7 +89,7 @@ pub async fn place(
     cart: Cart,
     expected: Option<Money>,
     key: Option<idempotency::Key>,
-    admitted: &Admitted,
+    admitted: Admitted,
 ) -> Result<Placed, OrderError> {
     // No order is begun that nobody could pay (SAG-12).
     if app.payments.breaker.is_open() {
@@ -106,10 +106,8 @@ pub async fn place(
     }
     let (id, started) = app.placing.ask(placement(app, caller, cart, priced, key)).await?;
     metrics::counter!("orders_placed_total", "service" => NAME).increment(1);
-    let outcome = app
-        .checkout
-        .drive(started, admitted.left(app.answer_within))
-        .await;
+    let within = admitted.left(app.answer_within);
+    let outcome = app.checkout.drive(started.keeping(admitted), within).await;
     Ok(Placed {
         id,
         product_ids,

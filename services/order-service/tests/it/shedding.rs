@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::doubles::Fault;
-use crate::harness::{ALICE, MUG, Orders, cart};
+use crate::harness::{ALICE, BOB, MUG, Orders, cart};
+use crate::keys::replayed;
 
 // SAG-12
 #[tokio::test]
@@ -95,4 +96,104 @@ async fn a_crowd_waits_in_line_and_nothing_is_written_for_those_who_wait_in_vain
     // The place is free again, and the key was not used up.
     assert_eq!(shop.post_keyed(ALICE, "the second", &wish).await.status, 201);
     shop.settled().await;
+}
+
+// SAG-12, IDK-2, IDK-3, IDK-4: whoever repeats a request needs no place.
+#[tokio::test]
+async fn a_crowd_keeps_nobody_from_the_answer_to_what_was_done() {
+    let shop = Orders::start_with(|config| {
+        config.checkouts_at_once = 1;
+        config.checkout_patience = Duration::from_millis(20);
+    })
+    .await;
+    let wish = cart(&[(MUG, 1)]);
+    let bought = shop.post_keyed(ALICE, "bought", &wish).await;
+    let died = shop.post_keyed(ALICE, "died", &wish).await;
+    assert_eq!((bought.status.as_u16(), died.status.as_u16()), (201, 201));
+    // Its process died before it could keep the answer, and the key's lease has run out.
+    let sql = "update idempotency_keys set state = 'running', status = null, headers = null, body = null,
+                      lease_until = created_at where key = 'died'";
+    sqlx::query(sql).execute(&shop.db.pool).await.unwrap();
+    shop.stock.road.once("hold", Fault::Wait);
+    let crowd = async {
+        shop.stock.road.waiting(1).await;
+        let again = shop.post_keyed(ALICE, "bought", &wish).await;
+        assert_eq!((again.status.as_u16(), replayed(&again)), (201, true));
+        assert_eq!(again.body, bought.body);
+        let again = shop.post_keyed(ALICE, "died", &wish).await;
+        assert_eq!((again.status.as_u16(), again.order()), (201, died.order()));
+        assert!(replayed(&shop.post_keyed(ALICE, "died", &wish).await));
+        for (user, key, wish, said) in [
+            (ALICE, "bought", cart(&[(MUG, 2)]), (422, "idempotency-mismatch")),
+            (ALICE, "slow", wish.clone(), (409, "idempotency-in-progress")),
+            (ALICE, "new", wish.clone(), (503, "service-unavailable")),
+            (BOB, "bought", wish.clone(), (503, "service-unavailable")),
+        ] {
+            let answer = shop.post_keyed(user, key, &wish).await;
+            assert_eq!((answer.status.as_u16(), answer.code()), said, "{key}");
+        }
+        shop.stock.road.open();
+    };
+    let (slow, ()) = tokio::join!(shop.post_keyed(ALICE, "slow", &wish), crowd);
+    assert_eq!(slow.status, 201);
+    // The keys of those who waited in vain were not used up.
+    for user in [ALICE, BOB] {
+        let key = if user == ALICE { "new" } else { "bought" };
+        let first = shop.post_keyed(user, key, &wish).await;
+        assert_eq!((first.status.as_u16(), replayed(&first)), (201, false));
+    }
+    assert_eq!(shop.count("select count(*) from orders").await, 5);
+    shop.settled().await;
+}
+
+// SAG-12: what is counted is what works.
+#[tokio::test]
+async fn a_checkout_keeps_its_place_when_its_client_hangs_up() {
+    let shop = Orders::start_with(|config| {
+        config.checkouts_at_once = 1;
+        config.checkout_patience = Duration::from_millis(20);
+    })
+    .await;
+    let wish = cart(&[(MUG, 1)]);
+    shop.stock.road.once("hold", Fault::Wait);
+    tokio::select! {
+        answer = shop.post(ALICE, "/orders", &wish) => panic!("the door is closed: {answer:?}"),
+        () = shop.stock.road.waiting(1) => {}
+    }
+    assert_eq!(shop.post(BOB, "/orders", &wish).await.status, 503);
+    shop.stock.road.open();
+    shop.settle().await;
+    assert_eq!(shop.post(BOB, "/orders", &wish).await.status, 201);
+    shop.settled().await;
+}
+
+// ORD-11: four seconds from when the request came, wherever it spends them.
+#[tokio::test]
+async fn the_wait_in_line_counts_against_the_time_to_an_answer() {
+    const WITHIN: Duration = Duration::from_millis(150);
+    let shop = Orders::start_with(|config| {
+        config.checkouts_at_once = 1;
+        config.checkout_patience = Duration::from_secs(60);
+        config.answer_within = WITHIN;
+    })
+    .await;
+    let wish = cart(&[(MUG, 1)]);
+    shop.stock.road.once("hold", Fault::Wait);
+    let second = async {
+        shop.stock.road.waiting(1).await;
+        let second = shop.post(BOB, "/orders", &wish);
+        tokio::pin!(second);
+        // The first one is answered meanwhile, and works on in its place.
+        let answer = tokio::time::timeout(WITHIN * 3, &mut second).await;
+        assert!(answer.is_err(), "{answer:?}");
+        shop.stock.road.open();
+        second.await
+    };
+    let (first, second) = tokio::join!(shop.post(ALICE, "/orders", &wish), second);
+    // Nothing keeps the second one's checkout from its end but that no time is left.
+    assert_eq!((first.status.as_u16(), second.status.as_u16()), (202, 202));
+    shop.settled().await;
+    for order in [first.order(), second.order()] {
+        assert_eq!(shop.status(order).await, "confirmed");
+    }
 }
