@@ -64,6 +64,16 @@ impl Config {
         // Half a major unit, as Stripe has it for most currencies.
         let unit = 10_i64.pow(u32::from(currency.exponent()));
         let minimum = Money::from_minor((unit / 2).max(1), currency);
+        let answer_within = settings.seconds("CHECKOUT_ANSWER_SECONDS", 4, 1..=30);
+        let checkout_patience = settings.seconds("CHECKOUT_PATIENCE_SECONDS", 1, 0..=30);
+        if checkout_patience > answer_within {
+            let (patience, answer) = (checkout_patience.as_secs(), answer_within.as_secs());
+            let why = format!(
+                "{patience} in line are more than the {answer} of CHECKOUT_ANSWER_SECONDS, by when a request is answered: \
+                 lower the one or raise the other"
+            );
+            settings.refuse("CHECKOUT_PATIENCE_SECONDS", why);
+        }
         Self {
             database,
             migrate_on_start: {
@@ -86,9 +96,9 @@ impl Config {
                 minimum,
             },
             payment_window: settings.seconds("PAYMENT_WINDOW_SECONDS", 900, 60..=7_080),
-            answer_within: settings.seconds("CHECKOUT_ANSWER_SECONDS", 4, 1..=30),
+            answer_within,
             checkouts_at_once: settings.number("CHECKOUTS_AT_ONCE", 64, 1..=10_000),
-            checkout_patience: settings.seconds("CHECKOUT_PATIENCE_SECONDS", 1, 0..=30),
+            checkout_patience,
             rpc_timeout: settings.seconds("RPC_TIMEOUT_SECONDS", 3, 1..=30),
             max_open_orders: settings.number("MAX_OPEN_ORDERS", 100, 0..=100_000),
             jobs_poll: settings.seconds("JOBS_POLL_SECONDS", 1, 1..=60),
@@ -146,6 +156,38 @@ impl Neighbours {
             user: Neighbour::grpc(settings.uri("USER_SERVICE_RPC", "http://127.0.0.1:4001")),
             product: Neighbour::grpc(settings.uri("PRODUCT_SERVICE_RPC", "http://127.0.0.1:4002")),
             payment: Neighbour::grpc(settings.uri("PAYMENT_SERVICE_RPC", "http://127.0.0.1:4004")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(given: &[(&str, &str)]) -> Vec<String> {
+        let url = ("DATABASE_URL", "postgres://shop@db/orders");
+        let given = given.iter().chain([&url]);
+        let mut settings = Settings::of(given.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())), None);
+        drop(Config::read(&mut settings));
+        settings.finish().err().map(|errors| errors.0).unwrap_or_default()
+    }
+
+    // OPS-3, ORD-11
+    #[test]
+    fn nobody_waits_in_line_for_longer_than_until_the_answer() {
+        let told = mistakes(&[("CHECKOUT_PATIENCE_SECONDS", "5"), ("ROUNDING", "sideways")]);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert_eq!(
+            told[0],
+            "CHECKOUT_PATIENCE_SECONDS: 5 in line are more than the 4 of CHECKOUT_ANSWER_SECONDS, by when a request is \
+             answered: lower the one or raise the other"
+        );
+        for (patience, answer) in [("4", "4"), ("1", "1"), ("30", "30"), ("0", "1")] {
+            let given = [
+                ("CHECKOUT_PATIENCE_SECONDS", patience),
+                ("CHECKOUT_ANSWER_SECONDS", answer),
+            ];
+            assert_eq!(mistakes(&given), [""; 0], "{given:?}");
         }
     }
 }
