@@ -8,34 +8,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::secret::{Secret, without_password};
+
 /// The shortest secret that production takes, in characters.
 const MIN_SECRET: usize = 32;
 /// Every secret of the demo holds this word, and production refuses it.
 const DEMO_MARK: &str = "souk-demo";
-
-/// A value that never shows in logs, errors or `{:?}`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps `value`.
-    #[must_use]
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The value, for the one place that uses it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
 
 /// Everything that is wrong with the settings.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +27,7 @@ impl fmt::Display for ConfigErrors {
 }
 
 /// Reads settings by name and remembers every mistake until [`Settings::finish`]. Where `NAME` is not set, its value is
-/// what the file holds that `NAME_FILE` names: for secrets, and for addresses with a password in them.
+/// what the file holds that `NAME_FILE` names: for secrets, and for addresses with a password in them. Both are a mistake.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     values: BTreeMap<String, String>,
@@ -93,15 +71,18 @@ impl Settings {
         self.production
     }
 
-    /// Sets `name` where nothing else has.
+    /// Sets `name` where nothing else has, be it by a file.
     pub fn default_to(&mut self, name: &str, value: impl Into<String>) {
-        self.values.entry(name.to_owned()).or_insert_with(|| value.into());
+        if self.given(&file_of(name)).is_none() {
+            self.values.entry(name.to_owned()).or_insert_with(|| value.into());
+        }
     }
 
     /// A copy in which `name` is `value`, whatever it was.
     #[must_use]
     pub fn with(&self, name: &str, value: impl Into<String>) -> Self {
         let mut copy = self.clone();
+        copy.values.remove(&file_of(name));
         copy.values.insert(name.to_owned(), value.into());
         copy
     }
@@ -123,7 +104,13 @@ impl Settings {
 
     /// A text that may be absent; an empty one counts as absent.
     pub fn optional(&mut self, name: &str) -> Option<String> {
-        self.given(name).or_else(|| self.filed(&format!("{name}_FILE")))
+        let file = file_of(name);
+        let value = self.given(name);
+        if value.is_some() && self.given(&file).is_some() {
+            // Whichever were taken, the other might be the one that somebody has just changed.
+            self.refuse(name, format!("is set, and {file} too; leave out one of them"));
+        }
+        value.or_else(|| self.filed(&file))
     }
 
     /// What `read` makes of a text that may be absent. Neither is shown: there may be a password in it.
@@ -258,7 +245,7 @@ impl Settings {
                 Some(_) => {}
             }
         }
-        Secret(given.unwrap_or_else(|| demo.to_owned()))
+        Secret::new(given.unwrap_or_else(|| demo.to_owned()))
     }
 
     /// Several secrets in one setting, by commas: the first signs, all verify. For rotation.
@@ -331,17 +318,9 @@ impl Settings {
     }
 }
 
-/// `postgres://user:secret@host/db` without the secret.
-fn without_password(url: &str) -> String {
-    match (url.find("://"), url.find('@')) {
-        (Some(scheme), Some(at)) if scheme + 3 < at => {
-            let (head, tail) = url.split_at(at);
-            let (scheme, login) = head.split_at(scheme + 3);
-            let user = login.split(':').next().unwrap_or_default();
-            format!("{scheme}{user}:…{tail}")
-        }
-        _ => url.to_owned(),
-    }
+/// The setting that names a file with the value of `name` in it.
+fn file_of(name: &str) -> String {
+    format!("{name}_FILE")
 }
 
 fn flatten(prefix: &str, table: &toml::Table, into: &mut BTreeMap<String, String>) {
@@ -384,7 +363,7 @@ mod tests {
 
     // OPS-3
     #[test]
-    fn any_setting_may_come_from_a_file_and_the_environment_comes_first() {
+    fn any_setting_may_come_from_a_file() {
         let folder = std::env::temp_dir().join(format!("souk-settings-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let file = |name: &str, text: &str| {
@@ -392,16 +371,17 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             path.display().to_string()
         };
-        let (url, key, empty) = (
+        let (url, key, port, empty) = (
             file("url", "postgres://shop:hunter2@db/x\n"),
             file("key", "new,old\n"),
+            file("port", "8080\n"),
             file("empty", "\n"),
         );
         let mut s = settings(&[
             ("DATABASE_URL_FILE", &url),
             ("KEY_FILE", &key),
-            ("PORT", "8080"),
-            ("PORT_FILE", "/nowhere"),
+            ("PORT", ""),
+            ("PORT_FILE", &port),
             ("EMPTY_FILE", &empty),
             ("GONE_FILE", "/nowhere"),
         ]);
@@ -423,6 +403,42 @@ mod tests {
         assert!(
             errors.contains("GONE_FILE") && errors.contains("cannot read"),
             "{errors}"
+        );
+    }
+
+    // OPS-3
+    #[test]
+    fn a_setting_that_is_given_twice_is_a_mistake_that_shows_neither_value() {
+        let given = [
+            ("KEY", "hunter2"),
+            ("KEY_FILE", "/run/hunter3"),
+            ("PORT", "1"),
+            ("PORT_FILE", "/run/hunter4"),
+        ];
+        let mut s = settings(&given);
+        s.secrets("KEY", "demo");
+        s.number("PORT", 8080_u16, 1..=65_535);
+        let told = s.finish().unwrap_err().0;
+        assert_eq!(
+            told,
+            [
+                "KEY: is set, and KEY_FILE too; leave out one of them",
+                "PORT: is set, and PORT_FILE too; leave out one of them"
+            ]
+        );
+
+        // What the shop decides for itself is no second word.
+        let mut s = settings(&given[1..2]).with("KEY", "chosen");
+        s.default_to("KEY", "stood in for");
+        assert_eq!(s.secret("KEY", "demo").expose(), "chosen");
+        s.finish().unwrap();
+        let mut s = settings(&given[1..2]);
+        s.default_to("KEY", "stood in for");
+        s.secret("KEY", "demo");
+        let told = s.finish().unwrap_err().0;
+        assert!(
+            told.len() == 1 && told[0].starts_with("KEY_FILE: cannot read"),
+            "{told:?}"
         );
     }
 

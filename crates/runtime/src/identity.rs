@@ -10,7 +10,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use types::Clock;
 
-use crate::config::Secret;
+use crate::secret::Secret;
 
 /// How long a token lives, in seconds.
 const LIFE: i64 = 60;
