@@ -3,7 +3,7 @@
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use crate::pool::{MAX_LIFETIME, PgSettings};
+use crate::pool::{FORBIDDEN, MAX_LIFETIME, PgSettings};
 
 /// Why a database cannot be used. Says what to do about it, and never a password.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,17 @@ pub enum ConnectError {
     #[error("PostgreSQL has no database at {at}: make it, or mend the database's address")]
     NoDatabase {
         /// Where.
+        at: String,
+        /// What the server said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database is there, and not for us.
+    #[error(
+        "PostgreSQL at {at} does not let this user into the database: grant it `connect`, or mend the database's address"
+    )]
+    Forbidden {
+        /// Where, and who we said we are.
         at: String,
         /// What the server said.
         #[source]
@@ -90,6 +101,7 @@ fn tell(at: String, source: sqlx::Error) -> ConnectError {
         Some("28000" | "28P01") => ConnectError::Login { at, source },
         // invalid_catalog_name
         Some("3D000") => ConnectError::NoDatabase { at, source },
+        Some(FORBIDDEN) => ConnectError::Forbidden { at, source },
         Some(_) => ConnectError::Refused { at, source },
         None => {
             // That nobody answered in time is what the pool says whatever happened.

@@ -4,6 +4,8 @@
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 
+use crate::pool::is_forbidden;
+
 /// The tables of [`outbox`](crate::outbox), [`inbox`](crate::inbox), [`idempotency`](crate::idempotency) and
 /// [`jobs`](crate::jobs).
 pub static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -37,6 +39,18 @@ pub enum MigrateError {
         version: i64,
         /// The table that remembers what was applied.
         history: String,
+    },
+    /// Our role may not change the schema.
+    #[error(
+        "the database does not let this user migrate it (history in {history}): make the user the owner of the \
+         database and of all in it, or run `souk migrate` with an address whose user is, and start with MIGRATE_ON_START=off"
+    )]
+    Forbidden {
+        /// The table that remembers what was applied.
+        history: String,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
     },
     /// A migration was refused by the database.
     #[error(
@@ -99,6 +113,9 @@ async fn run(conn: &mut PgConnection, history: &str, list: &Migrator) -> Result<
         match error {
             Theirs::VersionMismatch(version) => MigrateError::Edited { version, history },
             Theirs::VersionMissing(version) => MigrateError::NewerDatabase { version, history },
+            Theirs::ExecuteMigration(source, _) | Theirs::Execute(source) if is_forbidden(&source) => {
+                MigrateError::Forbidden { history, source }
+            }
             Theirs::ExecuteMigration(source, version) => MigrateError::Failed {
                 version,
                 history,
@@ -148,6 +165,12 @@ pub async fn ready(pool: &PgPool, lists: &[(&str, &Migrator)]) -> Result<(), Str
             Err("migrations are pending: run `souk migrate`, or start with MIGRATE_ON_START=on".to_owned())
         }
         Err(error) if crate::is_unavailable(&error) => Err("the database does not answer".to_owned()),
+        Err(error) if is_forbidden(&error) => {
+            tracing::warn!(%error, "not ready: the database does not let this user read it");
+            Err("the database does not let this user read what was migrated: grant it the rights to read and write \
+                 its tables, or start as their owner; the log names one"
+                .to_owned())
+        }
         Err(error) => {
             tracing::warn!(%error, "not ready: the database refuses to tell what was migrated");
             Err("the database refuses to tell what was migrated; the log says why".to_owned())

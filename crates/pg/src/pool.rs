@@ -9,6 +9,8 @@ use sqlx::{PgPool, Postgres, Transaction};
 
 /// A connection is replaced after this long: it forgets leaked memory and follows a fail-over.
 pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// insufficient_privilege
+pub(crate) const FORBIDDEN: &str = "42501";
 /// A statement gives up on a row or table lock after this long; the caller answers "try again".
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// A transaction whose owner hangs gives its locks back after this long.
@@ -112,6 +114,14 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
         }),
         _ => false,
     }
+}
+
+/// Whether `error` says that our role may not do this.
+pub(crate) fn is_forbidden(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(|e| e.code())
+        .is_some_and(|code| code == FORBIDDEN)
 }
 
 /// The constraint that a write ran into, by the name that the migration gave it.

@@ -1,9 +1,9 @@
 use std::borrow::Cow;
 
 use futures::future::join_all;
-use pg::MigrateError;
-use sqlx::SqlStr;
+use pg::{MigrateError, PgSettings};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, Executor as _, SqlStr};
 
 use crate::harness::database;
 
@@ -68,6 +68,41 @@ async fn the_previous_release_stays_ready_on_a_newer_database_but_does_not_migra
         matches!(refused, Err(MigrateError::NewerDatabase { version: 2, .. })),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_migrate_is_told_who_may() {
+    // OPS-3, OPS-4
+    let db = database().await;
+    let role = format!("reader_{}", uuid::Uuid::now_v7().simple());
+    let ours = format!("create role {role} login; create table shops (id bigint)");
+    db.pool.execute(AssertSqlSafe(ours)).await.unwrap();
+    let limited = db.url.replacen("souk@", &format!("{role}@"), 1);
+    assert_ne!(limited, db.url);
+    let pool = pg::connect(&PgSettings::new(limited, "test")).await.unwrap();
+
+    // It may not make a table, or may and owns none of those that are there.
+    let refused = pg::migrate(&pool, &list(&[(1, "select 1")])).await.unwrap_err();
+    assert!(matches!(refused, MigrateError::Forbidden { .. }), "{refused:?}");
+    let why = pg::ready(&pool, &[]).await.unwrap_err();
+    assert!(why.contains("grant it the rights"), "{why}");
+    let more = format!(
+        "grant create on schema public to {role}; grant all on all tables in schema public to {role}"
+    );
+    db.pool.execute(AssertSqlSafe(more)).await.unwrap();
+    pg::ready(&pool, &[]).await.unwrap();
+    let refused = pg::migrate(&pool, &list(&[(1, "alter table shops add name text")])).await;
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, MigrateError::Forbidden { .. }), "{refused:?}");
+    let said = refused.to_string();
+    assert!(
+        said.contains("MIGRATE_ON_START=off") && said.contains("souk migrate"),
+        "{said}"
+    );
+
+    pool.close().await;
+    let gone = format!("drop owned by {role}; drop role {role}");
+    db.pool.execute(AssertSqlSafe(gone)).await.unwrap();
 }
 
 #[tokio::test]

@@ -14,10 +14,10 @@ use uuid::Uuid;
 const FOLDER: &str = "SOUK_TEST_SERVER_FOLDER";
 
 /// A folder that goes away with the test.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(std::env::temp_dir().join(format!("souk-server-{}", Uuid::now_v7().simple())))
     }
 }
@@ -35,7 +35,7 @@ fn options(folder: &Path) -> ServerOptions {
     }
 }
 
-async fn start(folder: &Path) -> PrivateServer {
+pub async fn start(folder: &Path) -> PrivateServer {
     PrivateServer::start(options(folder)).await.unwrap()
 }
 

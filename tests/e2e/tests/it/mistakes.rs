@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
+use pg::server::{PrivateServer, ServerOptions};
 use pg::testing::TestDb;
 use souk_test_shop::{Api, Process, binary, eventually, free_ports};
 use sqlx::Executor as _;
@@ -11,11 +12,37 @@ use sqlx::Executor as _;
 use crate::up::{Folder, souk};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Those with a database.
+const SERVICES: [&str; 4] = [
+    "user-service",
+    "product-service",
+    "order-service",
+    "payment-service",
+];
 
 /// A migrated database of order-service.
 async fn database() -> TestDb {
     let migrate = async |pool: &sqlx::PgPool| order_service::migrate(pool).await.expect("migrations");
     TestDb::create("shop-order", migrate).await
+}
+
+/// A server that asks for passwords, and the address of a user of it with a wrong one.
+async fn asking(folder: &Folder) -> (PrivateServer, String) {
+    let start = async || {
+        let options = ServerOptions {
+            fsync: false,
+            ..ServerOptions::new(folder.0.join("asking"))
+        };
+        PrivateServer::start(options).await.expect("a server")
+    };
+    let server = start().await;
+    server.ensure_database("shop", "shop").await.expect("a database");
+    let rules = server.data_dir().join("cluster/pg_hba.conf");
+    std::fs::write(rules, "local all souk trust\nlocal all all scram-sha-256\n").expect("written");
+    server.stop().await.expect("stopped");
+    let server = start().await;
+    let url = server.url("shop", "shop").replacen("shop@", "shop:hunter2@", 1);
+    (server, url)
 }
 
 /// A service that starts, and what it listens on.
@@ -68,6 +95,9 @@ fn every_mistake_in_the_settings_is_told_at_once_with_its_reason() {
         ("DATABASE_MAX_CONNECTIONS", "0"),
         ("ROUNDING", "sideways"),
         ("CURRENCY", "GLD"),
+        ("SHIPPING_FLAT", "5"),
+        ("SHIPPING_FLAT_FILE", &gone),
+        ("CHECKOUT_PATIENCE_SECONDS", "5"),
         ("MAIL_URL", "smtp://shop:hunter2@mail.example.com?tls=none"),
         ("TRACKING_LINKS", "UPS"),
         ("USER_SERVICE_RPC", "user-service"),
@@ -91,6 +121,14 @@ fn every_mistake_in_the_settings_is_told_at_once_with_its_reason() {
         ("DATABASE_MAX_CONNECTIONS", "0 is not within 2 and 200"),
         ("ROUNDING", "`sideways` is not valid"),
         ("CURRENCY", ""),
+        (
+            "SHIPPING_FLAT",
+            "is set, and SHIPPING_FLAT_FILE too; leave out one of them",
+        ),
+        (
+            "CHECKOUT_PATIENCE_SECONDS",
+            "5 in line are more than the 4 of CHECKOUT_ANSWER_SECONDS",
+        ),
         ("MAIL_URL", "in the clear"),
         ("TRACKING_LINKS", "is not such as UPS=https"),
         ("USER_SERVICE_RPC", "`user-service` is not an address such as"),
@@ -139,6 +177,8 @@ async fn a_database_that_cannot_be_used_is_told_by_its_reason_and_without_its_pa
     let unknown = db.url.replacen("souk@", "nobody:hunter2@", 1);
     let missing = pg::testing::url("nowhere").await;
     assert_ne!(unknown, db.url);
+    let folder = Folder::new("asking");
+    let (server, wrong) = asking(&folder).await;
     for (url, reason) in [
         (
             "postgres://shop:hunter2@127.0.0.1:1/orders",
@@ -149,14 +189,13 @@ async fn a_database_that_cannot_be_used_is_told_by_its_reason_and_without_its_pa
             "it looks like postgres://user:password@host",
         ),
         (&*unknown, "does not take the user or the password"),
+        (
+            &*wrong,
+            "does not take the user or the password: mend them in the database's address",
+        ),
         (&*missing, "has no database at"),
     ] {
-        for service in [
-            "user-service",
-            "product-service",
-            "order-service",
-            "payment-service",
-        ] {
+        for service in SERVICES {
             let ports = [("LISTEN_ADDR", "127.0.0.1:0"), ("INTERNAL_ADDR", "127.0.0.1:0")];
             let (ok, said) = souk(
                 &["run", service],
@@ -179,6 +218,7 @@ async fn a_database_that_cannot_be_used_is_told_by_its_reason_and_without_its_pa
             "{said}"
         );
     }
+    server.stop().await.expect("stopped");
 }
 
 #[tokio::test]
@@ -196,15 +236,19 @@ async fn a_role_without_rights_is_told_what_it_lacks() {
         ("LISTEN_ADDR", "127.0.0.1:0"),
         ("INTERNAL_ADDR", "127.0.0.1:0"),
     ];
-    let (ok, said) = souk(&["run", "order-service"], &settings);
-    assert!(!ok && said.contains("permission denied for"), "{said}");
+    for service in SERVICES {
+        let (ok, said) = souk(&["run", service], &settings);
+        let reason = "the database does not let this user migrate it";
+        let told = said.contains(reason) && said.contains("permission denied for");
+        assert!(!ok && told, "{service}: {said}");
+    }
     let (service, api) = start(
         "order-service",
         &[("DATABASE_URL", &url), ("MIGRATE_ON_START", "off")],
     );
     let (status, reason) = ready(&api).await;
     assert!(
-        status == 503 && reason.contains("refuses to tell"),
+        status == 503 && reason.contains("grant it the rights to read and write its tables"),
         "{status} {reason}"
     );
     service.stop();
