@@ -45,8 +45,7 @@ one=$(column 2 <"$data/rounds" | median)
 orders=$(column 3 <"$data/rounds" | median)
 
 cat <<TABLE
-Measured with \`make bench NAME=checkout\` on $(machine)
-$clients clients in a closed loop (wrk), $rounds rounds of ${seconds} s, alternating with pgbench at $clients clients on the same server; medians.
+$(measured " with pgbench at $clients clients on the same server; medians.")
 
 | what | figure | goal |
 |---|---|---|

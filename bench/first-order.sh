@@ -2,6 +2,7 @@
 # What a newcomer waits for: from a fresh clone, with nothing built, to the first paid order. Runs `make up` and then the
 # block of the README as it stands; needs the ports of `make up` free. Takes as long as a first build takes.
 set -euo pipefail
+. bench/lib/heading.sh
 clone=$(mktemp -d)
 chmod 755 "$clone"
 pid=
@@ -31,8 +32,8 @@ grep -q '"status":"paid"' "$clone/flow.out" || { cat "$clone/flow.out" >&2; exit
 build=$(grep -oE 'target\(s\) in .*' "$clone/out" "$clone/err" | tail -1 | sed 's/.*target(s) in //')
 
 cat <<TABLE
-Measured with \`make bench NAME=first-order\` on $(date -u +%Y-%m-%d) at commit $(git rev-parse --short HEAD): $(nproc) cores
-($(awk -F': ' '/^model name/ {print $2; exit}' /proc/cpuinfo)), crates already downloaded, nothing built.
+$(heading)
+crates already downloaded, nothing built.
 
 | what | figure | goal |
 |---|---|---|

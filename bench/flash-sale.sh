@@ -26,8 +26,7 @@ over_many=$(column 2 <"$data/rounds" | median)
 of_one=$(column 6 <"$data/rounds" | median)
 
 cat <<TABLE
-Measured with \`make bench NAME=flash-sale\` on $(machine)
-$clients clients in a closed loop, $rounds rounds of ${seconds} s, alternating; medians.
+$(measured "; medians.")
 
 | what | figure | goal |
 |---|---|---|

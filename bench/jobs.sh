@@ -2,6 +2,7 @@
 # Adding and running trivial jobs: our queue on a PostgreSQL that syncs every commit, beside BullMQ on a Redis that keeps
 # nothing. Alternating rounds on one machine; prints a table. COUNT and ROUNDS make it smaller.
 set -euo pipefail
+. bench/lib/heading.sh
 rounds=${ROUNDS:-5}
 count=${COUNT:-20000}
 profile=${PROFILE:-release}
@@ -49,7 +50,7 @@ row() { # what, our column, theirs, goal
   echo "| $1 | $us/s | $them/s | $(ratio "$us" "$them") | $4 |"
 }
 cat <<TABLE
-Measured with \`make bench NAME=jobs\` on $(date -u +%Y-%m-%d), commit $(git rev-parse --short HEAD), $(nproc) cores ($(awk -F': ' '/^model name/ {print $2; exit}' /proc/cpuinfo)),
+$(heading)
 $("$pg_bin/postgres" --version) with fsync on; BullMQ $bullmq on $(redis-server --version | awk '{print $1, $2, $3}') without persistence, node $(node --version).
 $count jobs that do nothing, $rounds rounds of each in turn, 50 at a time; medians.
 

@@ -2,6 +2,7 @@
 # How long `souk up` takes to get ready, on an empty folder and on existing data, and what it holds in memory when
 # idle, PostgreSQL left out; the same for each of the five services on migrated databases. Prints two tables.
 set -euo pipefail
+. bench/lib/heading.sh
 rounds=${ROUNDS:-7}
 base=${PORT:-18080}
 export SQLX_OFFLINE=true
@@ -114,8 +115,8 @@ for name in "${names[@]::5}"; do
 done
 
 cat <<TABLE
-Measured with \`make bench NAME=startup\` on $(date -u +%Y-%m-%d) at commit $(git rev-parse --short HEAD): $(nproc) cores
-($(awk -F': ' '/^model name/ {print $2; exit}' /proc/cpuinfo)), $(/usr/lib/postgresql/*/bin/postgres --version 2>/dev/null | tail -1), fsync on, the demo catalogue loaded.
+$(heading)
+$(/usr/lib/postgresql/*/bin/postgres --version 2>/dev/null | tail -1), fsync on, the demo catalogue loaded.
 
 | what | figure | goal |
 |---|---|---|

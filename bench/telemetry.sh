@@ -80,8 +80,7 @@ row() { # what, file
   echo "| $1 | $on/s | $off/s | $(ratio "$on" "$off") | $(column 3 <"$data/$2-on" | median) ms | $(column 3 <"$data/$2-off" | median) ms | $(cat "$data/$2-on" "$data/$2-off" | column 4 | awk '{n += $1} END {print n}') |"
 }
 cat <<TABLE
-Measured with \`make bench NAME=telemetry\` on $(machine)
-$clients clients in a closed loop (wrk), $rounds rounds of ${seconds} s, alternating between a shop with metrics (read every 5 s) and one
+$(measured " between a shop with metrics (read every 5 s) and one")
 with \`METRICS=off\`; medians.
 
 | what | with metrics | without | ratio | p99 with | p99 without | errors |

@@ -72,8 +72,7 @@ straight=$(column 2 <"$data/rounds" | median)
 through=$(column 6 <"$data/rounds" | median)
 
 cat <<TABLE
-Measured with \`make bench NAME=webhooks\` on $(machine)
-$clients clients in a closed loop (wrk), $rounds rounds of ${seconds} s, alternating with pgbench at $clients clients on the same server; medians.
+$(measured " with pgbench at $clients clients on the same server; medians.")
 
 | what | figure | goal |
 |---|---|---|

@@ -1,5 +1,6 @@
 # For benchmarks that need a running shop: starts one on a folder of its own, with PostgreSQL's fsync on and no rate
 # limits, and ends it with the script. Sets `gateway`, `data`, `pid`; `sql DATABASE` and `limit SCRIPT` reach its server.
+. bench/lib/heading.sh
 
 rounds=${ROUNDS:-5}
 seconds=${SECONDS_PER_ROUND:-8}
@@ -109,7 +110,8 @@ median() { sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
 column() { awk -v n="$1" '{print $n}'; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.2f", a / b}'; }
 
-machine() {
-  echo "$(date -u +%Y-%m-%d), commit $(git rev-parse --short HEAD), $(nproc) cores ($(awk -F': ' '/^model name/ {print $2; exit}' /proc/cpuinfo)),"
+measured() { # how the rounds alternate
+  heading
   echo "$("$pg_bin/postgres" --version), fsync on; load generator, shop and PostgreSQL on the same cores."
+  echo "$clients clients in a closed loop (wrk), $rounds rounds of ${seconds} s, alternating$1"
 }
