@@ -24,7 +24,6 @@ use metrics::{Counter, Unit};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use types::Clock;
@@ -222,7 +221,7 @@ where
     where
         F: Future<Output = Result<Loaded<T>, E>>,
     {
-        let (loaded_after, now, began) = (self.of.purged.count(), self.of.clock.now(), Instant::now());
+        let (loaded_after, now) = (self.of.purged.count(), self.of.clock.now());
         let entry = |value, life| Entry {
             value: Arc::new(value),
             tags: tags.into(),
@@ -242,10 +241,10 @@ where
         let Loaded { value, at_most } = load().await?;
         self.misses.increment(1);
         let life = at_most.unwrap_or(self.of.time_to_live).min(self.of.time_to_live);
-        if let (Some(tier), Found::Name(name)) = (&self.of.tier, found)
+        if let (Some(tier), Found::Place(place)) = (&self.of.tier, found)
             && let Ok(json) = serde_json::to_vec(&value)
         {
-            tier.keep(name, json, life.saturating_sub(began.elapsed()));
+            tier.keep(place, json, life);
         }
         Ok(entry(value, life))
     }

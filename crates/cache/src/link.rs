@@ -212,10 +212,11 @@ impl Redis {
         let mut connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
-        // A write: one that is full, or a copy that only reads, is of no use.
+        // A write: one that is full, or a copy that only reads, is of no use. One that knows no `PXAT` (before 6.2) is of
+        // none either: what is written late must not last longer. This one has ended before it is written.
         let key = format!("souk:probe:{}", self.0.service);
         let mut probe = redis::cmd("SET");
-        probe.arg(key).arg(1).arg("PX").arg(1_000);
+        probe.arg(key).arg(1).arg("PXAT").arg(1);
         probe.query_async::<()>(&mut connection).await?;
         if let Some(hears) = hears {
             connection.subscribe(&hears.channel).await?;

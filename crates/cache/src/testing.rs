@@ -26,6 +26,8 @@ pub struct RedisServer {
     port: u16,
     folder: PathBuf,
     supervisor: Option<Child>,
+    /// The server's own process.
+    pid: String,
 }
 
 impl RedisServer {
@@ -44,6 +46,7 @@ impl RedisServer {
                 port,
                 folder: folder.clone(),
                 supervisor: None,
+                pid: String::new(),
             };
             if TcpListener::bind(("127.0.0.1", port)).is_ok() && server.run() {
                 return server;
@@ -62,6 +65,36 @@ impl RedisServer {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Stops it where it is, and returns when it stands: what is sent to it waits.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn stop(&self) {
+        self.signal("STOP");
+        let stat = format!("/proc/{}/stat", self.pid);
+        let stands = || std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T "));
+        while !stands() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Lets it go on after [`stop`](Self::stop).
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn go_on(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.pid);
+        let sent = Command::new("/bin/sh").args(["-c", &kill]).status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "redis-server gets a signal"
+        );
     }
 
     /// Kills it with -9.
@@ -95,12 +128,15 @@ impl RedisServer {
         let ready = BufReader::new(said)
             .lines()
             .map_while(Result::ok)
-            .any(|line| line.contains("Ready to accept connections"));
+            .find(|line| line.contains("Ready to accept connections"));
         self.supervisor = Some(supervisor);
-        if !ready {
+        // A line begins with the process that says it.
+        let Some((pid, _)) = ready.as_deref().and_then(|line| line.split_once(':')) else {
             self.kill();
-        }
-        ready
+            return false;
+        };
+        self.pid = pid.to_owned();
+        true
     }
 }
 

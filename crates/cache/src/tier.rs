@@ -22,8 +22,10 @@ const LARGEST: usize = 256 * 1024;
 /// The most purges that one command tells of.
 const TOGETHER: usize = 256;
 
-/// Finds the value under the versions of its tags; a tag without one gets one. Answers versions, time left, value.
+/// Finds the value under the versions of its tags; a tag without one gets one. Answers versions, time left, value, and
+/// what time it is, in milliseconds since the epoch.
 const FIND: &str = r"
+local time = redis.call('TIME')
 local versions = ''
 for i = 2, #KEYS do
   local version = redis.call('GET', KEYS[i])
@@ -34,17 +36,31 @@ for i = 2, #KEYS do
   versions = versions .. version
 end
 local name = KEYS[1] .. versions
-return {versions, redis.call('PTTL', name), redis.call('GET', name)}
+return {versions, redis.call('PTTL', name), redis.call('GET', name), time[1] * 1000 + math.floor(time[2] / 1000)}
+";
+
+/// Deletes versions, and then tells. A script and no `MULTI`: to whoever listens on the connection on which it tells, Redis
+/// before 7.2 writes the message into the middle of the answer to `EXEC`, and all answers after it go to the wrong askers.
+const PURGE: &str = r"
+redis.call('DEL', unpack(KEYS))
+redis.call('PUBLISH', ARGV[1], ARGV[2])
 ";
 
 /// What the tier says of a value.
 pub(crate) enum Found {
     /// This, for so long.
     Value(Vec<u8>, Duration),
-    /// It has none; what is loaded now may be kept under this name.
-    Name(String),
+    /// It has none; what is loaded now may be kept there.
+    Place(Place),
     /// It cannot be asked.
     Nothing,
+}
+
+/// Where a value may be kept.
+pub(crate) struct Place {
+    name: String,
+    /// When it was found, by Redis's clock, in milliseconds since the epoch.
+    found_at: u64,
 }
 
 #[derive(Clone)]
@@ -53,12 +69,14 @@ pub(crate) struct Tier(Arc<Inner>);
 struct Inner {
     redis: Redis,
     service: &'static str,
+    /// What our messages begin with: they come back to us.
+    us: String,
     /// How long any value lives in it at most.
     life: Duration,
     find: Script,
+    purge: Script,
     tracker: TaskTracker,
     purges: Mutex<Purges>,
-    wake: Notify,
     settled: Notify,
 }
 
@@ -69,6 +87,11 @@ struct Purges {
     first: Option<Instant>,
     waiting: HashSet<Tag>,
     being_sent: HashSet<Tag>,
+    /// Whether a task sends them.
+    sending: bool,
+    /// How many purges there were, and how many of the first have reached Redis or failed to.
+    asked: u64,
+    ended: u64,
 }
 
 impl Tier {
@@ -80,7 +103,6 @@ impl Tier {
         tracker: &TaskTracker,
         stop: &CancellationToken,
     ) -> Self {
-        // Our own messages come back to us.
         let us = format!("{:032x}", rand::random::<u128>());
         let hears = Hears {
             channel: channel(service),
@@ -89,20 +111,17 @@ impl Tier {
                 move |message| hear(message, us.as_bytes(), &purged)
             }),
         };
-        let tier = Self(Arc::new(Inner {
+        Self(Arc::new(Inner {
             redis: Redis::hearing(url, service, Some(hears), tracker, stop).await,
             service,
+            us,
             life,
             find: Script::new(FIND),
+            purge: Script::new(PURGE),
             tracker: tracker.clone(),
             purges: Mutex::default(),
-            wake: Notify::new(),
             settled: Notify::new(),
-        }));
-        let send = tier.clone().send_purges(us);
-        let stop = stop.clone();
-        tracker.spawn(async move { stop.run_until_cancelled(send).await });
-        tier
+        }))
     }
 
     /// Looks for the value of `key`, which has `tags`.
@@ -117,26 +136,30 @@ impl Tier {
         let fresh = format!("{:032x}", rand::random::<u128>());
         find.arg(fresh).arg(millis(VERSION_LIFE));
         let run = async |mut connection| find.invoke_async(&mut connection).await;
-        let found: Result<(String, i64, Option<Vec<u8>>), _> = self.0.redis.run(run).await;
+        let found: Result<(String, i64, Option<Vec<u8>>, u64), _> = self.0.redis.run(run).await;
         match found {
-            Ok((_, left @ 1.., Some(value))) => {
+            Ok((_, left @ 1.., Some(value), _)) => {
                 Found::Value(value, Duration::from_millis(left.unsigned_abs()))
             }
-            Ok((versions, ..)) => Found::Name(format!("{}{versions}", self.name("value", key))),
+            Ok((versions, _, _, found_at)) => Found::Place(Place {
+                name: format!("{}{versions}", self.name("value", key)),
+                found_at,
+            }),
             Err(_) => Found::Nothing,
         }
     }
 
-    /// Keeps what was loaded, under the name that was found before it was loaded; nobody waits for that.
-    pub(crate) fn keep(&self, name: String, value: Vec<u8>, life: Duration) {
-        let life = millis(life.min(self.0.life));
-        if life == 0 || value.len() > LARGEST {
+    /// Keeps what was loaded in the place that was found before it was loaded; nobody waits for that. It ends `life` after
+    /// the place was found, however late Redis gets to it.
+    pub(crate) fn keep(&self, place: Place, value: Vec<u8>, life: Duration) {
+        if value.len() > LARGEST {
             return;
         }
+        let until = place.found_at + millis(life.min(self.0.life));
         let redis = self.0.redis.clone();
         self.0.tracker.spawn(async move {
             let mut set = redis::cmd("SET");
-            set.arg(name).arg(value).arg("PX").arg(life);
+            set.arg(place.name).arg(value).arg("PXAT").arg(until);
             // Without it the next process loads for itself.
             drop(
                 redis
@@ -147,21 +170,27 @@ impl Tier {
     }
 
     /// Has the versions of `tag` deleted and other processes told, soon. Until then this process keeps off the values
-    /// that have it.
+    /// that have it. What is asked for while the service stops is sent as well: its requests finish.
     pub(crate) fn purge(&self, tag: Tag) {
-        self.purges(|purges| {
+        let idle = self.purges(|purges| {
             purges.first.get_or_insert_with(Instant::now);
             purges.waiting.insert(tag);
+            purges.asked += 1;
+            !std::mem::replace(&mut purges.sending, true)
         });
-        self.0.wake.notify_one();
+        if idle {
+            self.0.tracker.spawn(self.clone().send_purges());
+        }
     }
 
-    /// Returns once every purge that was asked for has reached Redis, or has failed to, or an answer's time is over.
+    /// Returns once every purge that was asked for until now has reached Redis, or has failed to, or an answer's time is
+    /// over.
     pub(crate) async fn settled(&self) {
+        let before = self.purges(|purges| purges.asked);
         let settled = async {
             loop {
                 let settled = self.0.settled.notified();
-                if self.purges(|purges| purges.waiting.is_empty() && purges.being_sent.is_empty()) {
+                if self.purges(|purges| purges.ended >= before) {
                     return;
                 }
                 settled.await;
@@ -184,25 +213,31 @@ impl Tier {
         })
     }
 
-    async fn send_purges(self, us: String) {
-        loop {
-            self.0.wake.notified().await;
-            while let Some(tags) = self.purges(Purges::next) {
-                let mut message = us.clone();
-                let mut pipe = redis::pipe();
-                pipe.atomic();
-                for tag in &tags {
-                    pipe.del(self.version_of(*tag)).ignore();
-                    message.push_str(&format!("{:016x}", tag.0));
-                }
-                pipe.publish(channel(self.0.service), message).ignore();
-                // Failing costs the connection; see `rests`.
-                let run = async |mut connection| pipe.query_async::<()>(&mut connection).await;
-                drop(self.0.redis.run(run).await);
-                self.purges(|purges| purges.being_sent.clear());
-                self.0.settled.notify_waiters();
+    /// Sends until nothing waits.
+    async fn send_purges(self) {
+        while let Some((tags, last)) = self.purges(Purges::next) {
+            for tags in tags.chunks(TOGETHER) {
+                self.send(tags).await;
             }
+            self.purges(|purges| {
+                purges.being_sent.clear();
+                purges.ended = last;
+            });
+            self.0.settled.notify_waiters();
         }
+    }
+
+    async fn send(&self, tags: &[Tag]) {
+        let mut message = self.0.us.clone();
+        let mut purge = self.0.purge.prepare_invoke();
+        for tag in tags {
+            purge.key(self.version_of(*tag));
+            message.push_str(&format!("{:016x}", tag.0));
+        }
+        purge.arg(channel(self.0.service)).arg(message);
+        // Failing costs the connection; see `rests`.
+        let run = async |mut connection| purge.invoke_async::<()>(&mut connection).await;
+        drop(self.0.redis.run(run).await);
     }
 
     fn purges<T>(&self, with: impl FnOnce(&mut Purges) -> T) -> T {
@@ -220,14 +255,12 @@ impl Tier {
 }
 
 impl Purges {
-    /// What is sent next: all of it, as a rule.
-    fn next(&mut self) -> Option<Vec<Tag>> {
-        let tags: Vec<Tag> = self.waiting.iter().take(TOGETHER).copied().collect();
-        for tag in &tags {
-            self.waiting.remove(tag);
-        }
-        self.being_sent = tags.iter().copied().collect();
-        (!tags.is_empty()).then_some(tags)
+    /// What is sent next, all that waits, and the number of the last purge among it. Nobody sends any more if it is none.
+    fn next(&mut self) -> Option<(Vec<Tag>, u64)> {
+        self.being_sent = std::mem::take(&mut self.waiting);
+        self.sending = !self.being_sent.is_empty();
+        self.sending
+            .then(|| (self.being_sent.iter().copied().collect(), self.asked))
     }
 }
 

@@ -39,7 +39,7 @@ pub fn fresh_or<T: Serialize>(
 ) -> Result<Response, Problem> {
     let bytes = serde_json::to_vec(body).map_err(Problem::fault)?;
     let tag = tag.unwrap_or_else(|| etag(&bytes));
-    let mut response = if names(request.get(IF_NONE_MATCH), &tag) {
+    let mut response = if names_tag(request.get(IF_NONE_MATCH), &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         ([(http::header::CONTENT_TYPE, "application/json")], bytes).into_response()
@@ -60,7 +60,7 @@ pub struct IfMatch(Option<HeaderValue>);
 impl IfMatch {
     /// Refuses (412) where the client names another version than `tag`.
     pub fn check(&self, tag: &str) -> Result<(), Problem> {
-        if self.0.is_none() || names(self.0.as_ref(), tag) {
+        if self.0.is_none() || names_tag(self.0.as_ref(), tag) {
             return Ok(());
         }
         Err(Problem::new(code::PRECONDITION_FAILED)
@@ -79,8 +79,9 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     }
 }
 
-/// Whether a list of tags names `tag` (weak comparison) or is `*`.
-fn names(list: Option<&HeaderValue>, tag: &str) -> bool {
+/// Whether a list of tags, as in `If-None-Match`, names `tag` (weak comparison) or is `*`.
+#[must_use]
+pub fn names_tag(list: Option<&HeaderValue>, tag: &str) -> bool {
     let list = list.and_then(|v| v.to_str().ok()).unwrap_or_default();
     list.split(',')
         .map(str::trim)

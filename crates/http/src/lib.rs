@@ -19,7 +19,7 @@ mod sessions;
 
 pub use caller::{Caller, FreshCaller, MaybeCaller, SessionCheck};
 pub use checks::Checks;
-pub use conditional::{IfMatch, etag, etag_of_version, fresh_or};
+pub use conditional::{IfMatch, etag, etag_of_version, fresh_or, names_tag};
 pub use cursor::CursorKey;
 pub use extract::{Json, PathId, Query};
 pub use idempotency::{IdempotencyKey, KeyedJson, body_hash};

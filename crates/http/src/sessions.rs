@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use cache::{Redis, RedisUrl, redis};
 use runtime::Shared;
-use tokio::time::Instant;
 
 use crate::caller::SessionCheck;
 
@@ -30,13 +29,14 @@ impl SessionCopy {
         Arc::new(move |session| {
             let (copy, truth) = (self.clone(), Arc::clone(&truth));
             Box::pin(async move {
-                if let Some(stands) = copy.find(&session).await {
+                let looked = copy.find(&session).await;
+                if let Some((_, Some(stands))) = looked {
                     return Ok(stands);
                 }
-                let asked = Instant::now();
                 let stands = truth(session.clone()).await?;
-                copy.believe(&session, stands, BELIEVED.saturating_sub(asked.elapsed()))
-                    .await;
+                if let Some((at, None)) = looked {
+                    copy.believe(&session, stands, at + millis(BELIEVED)).await;
+                }
                 Ok(stands)
             })
         })
@@ -61,26 +61,25 @@ impl SessionCopy {
         drop(self.0.run(run).await);
     }
 
-    async fn find(&self, session: &str) -> Option<bool> {
-        let mut get = redis::cmd("GET");
-        get.arg(key(session));
-        let run = async |mut connection| get.query_async::<Option<u8>>(&mut connection).await;
-        let found = self.0.run(run).await.ok().flatten()?;
-        Some(found == 1)
+    /// What it knows of the session, and what time it is by Redis's clock, in milliseconds since the epoch; none without
+    /// Redis.
+    async fn find(&self, session: &str) -> Option<(u64, Option<bool>)> {
+        let mut look = redis::pipe();
+        look.cmd("TIME").cmd("GET").arg(key(session));
+        let run = async |mut connection| look.query_async(&mut connection).await;
+        let ((seconds, micros), found): ((u64, u64), Option<u8>) = self.0.run(run).await.ok()?;
+        Some((seconds * 1_000 + micros / 1_000, found.map(|word| word == 1)))
     }
 
-    /// Never over what is there: that a session has ended may have been told since it was asked for.
-    async fn believe(&self, session: &str, stands: bool, time: Duration) {
-        let time = millis(time);
-        if time == 0 {
-            return;
-        }
+    /// Until that moment, however late Redis gets to it. Never over what is there: that a session has ended may have been
+    /// told since it was asked for.
+    async fn believe(&self, session: &str, stands: bool, until: u64) {
         let mut set = redis::cmd("SET");
         set.arg(key(session))
             .arg(u8::from(stands))
             .arg("NX")
-            .arg("PX")
-            .arg(time);
+            .arg("PXAT")
+            .arg(until);
         let run = async |mut connection| set.query_async::<()>(&mut connection).await;
         drop(self.0.run(run).await);
     }

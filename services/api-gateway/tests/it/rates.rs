@@ -65,10 +65,12 @@ async fn sign_ins_are_limited_by_address_and_the_headers_tell() {
     assert_eq!(other_kind.status, StatusCode::OK);
 
     gateway.clock.advance(Duration::from_secs(2));
-    if cache::testing::is_given() {
-        tokio::time::sleep(Duration::from_secs(2)).await;
-    }
-    assert_eq!(login().await.status, StatusCode::OK, "whoever waits is let in");
+    // Redis has a clock of its own. Who is refused owes nothing more.
+    let let_in = async { while login().await.status != StatusCode::OK {} };
+    let in_time = if cache::testing::is_given() { 5 } else { 0 };
+    tokio::time::timeout(Duration::from_secs(in_time), let_in)
+        .await
+        .expect("whoever waits is let in");
     login().await.expect(429, "rate-limited");
     assert_eq!(
         gateway

@@ -1,5 +1,6 @@
 //! Limits that several gateways share by Redis, and what becomes of them without it.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -33,18 +34,19 @@ async fn send(gateway: &Gateway, address: &str, method: &str, path: &str) -> Ans
 
 /// Waits until all of them count together: a call to one is seen by the next.
 async fn count_together(gateways: &[&Gateway]) {
-    let mut round = 0;
+    let mut round = 0_u32;
     let together = async {
         loop {
             round += 1;
-            let address = format!("198.51.100.{round}");
+            // Each round from an address of its own, out of 198.18.0.0/15.
+            let address = Ipv4Addr::from_bits(0xc612_0000 + round).to_string();
             let mut left = Vec::new();
             for gateway in gateways {
                 let answer = send(gateway, &address, "POST", "/api/auth/login").await;
                 left.push(answer.header("ratelimit").split(';').nth(1).map(str::to_owned));
             }
             let expected = (0..gateways.len()).map(|calls| Some(format!("r={}", 9 - calls)));
-            if left.iter().cloned().eq(expected) && round % 250 != 0 {
+            if left.iter().cloned().eq(expected) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;

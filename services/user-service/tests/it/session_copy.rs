@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use cache::RedisUrl;
 use cache::testing::RedisServer;
+use cache::{RedisUrl, redis};
 use runtime::{Shared, SystemClock};
 use serde_json::{Value, json};
 use souk_http::{SessionCheck, SessionCopy, sessions_at};
@@ -182,4 +182,58 @@ async fn an_answer_from_before_the_end_does_not_cover_what_was_told_since() {
         "it stood when it was asked for"
     );
     assert_eq!(check(session).await, Ok(false));
+}
+
+// AUT-8
+#[tokio::test]
+async fn an_answer_that_redis_gets_to_late_is_not_believed_for_longer() {
+    let server = Arc::new(RedisServer::start());
+    let shared = Shared::new(Arc::new(SystemClock));
+    let url = RedisUrl::parse(&server.url()).unwrap();
+    let copy = SessionCopy::open(&url, "order-service", &shared).await;
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut watching = client.get_multiplexed_async_connection().await.unwrap();
+    let (told, tell) = (Arc::new(AtomicUsize::new(0)), watching.clone());
+    // By Redis's clock, in milliseconds.
+    let time = async |mut connection: redis::aio::MultiplexedConnection| {
+        let time: (usize, usize) = redis::cmd("TIME").query_async(&mut connection).await.unwrap();
+        time.0 * 1_000 + time.1 / 1_000
+    };
+    // Redis stands while the answer is written to it.
+    let truth: SessionCheck = {
+        let (server, told) = (Arc::clone(&server), Arc::clone(&told));
+        Arc::new(move |_| {
+            let (server, told, tell) = (Arc::clone(&server), Arc::clone(&told), tell.clone());
+            Box::pin(async move {
+                told.store(time(tell).await, Ordering::SeqCst);
+                server.stop();
+                Ok(true)
+            })
+        })
+    };
+    let began = Instant::now();
+    assert_eq!(copy.before(truth)("late".to_owned()).await, Ok(true));
+    assert!(began.elapsed() >= Duration::from_millis(150), "it was not silent");
+    server.go_on();
+
+    let written = async {
+        loop {
+            let mut left = redis::cmd("PTTL");
+            let left: i64 = left
+                .arg("souk:session:late")
+                .query_async(&mut watching)
+                .await
+                .unwrap();
+            if let Ok(left) = usize::try_from(left) {
+                return left;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let left = tokio::time::timeout(Duration::from_secs(10), written)
+        .await
+        .unwrap();
+    let believed = time(watching).await + left - told.load(Ordering::SeqCst);
+    // The clock is read a moment after the rest of the time.
+    assert!(believed < 4_100, "it is believed for {believed} ms");
 }
