@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs product-service's tests of pictures with their files in a server that speaks S3: rclone, in a process of its own. Some
-# of them start and kill another one.
+# Runs product-service's tests of pictures with their files in a server that speaks S3: rclone, in a process of its own. Then
+# those that start and kill one themselves.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/need.sh
@@ -37,5 +37,5 @@ kill -0 "$server" 2>/dev/null || { cat "$dir/log" >&2; exit 1; }
 
 echo "storage.sh: $(rclone version | sed -n 1p)"
 STORAGE_URL=http://127.0.0.1:$port STORAGE_KEY=$key STORAGE_SECRET=$secret STORAGE_DIR=$dir/files \
-  STORAGE_PROGRAM=$(command -v rclone) \
   cargo test --locked -q -p product-service --test it -- images:: sweep:: outages::
+STORAGE_PROGRAM=$(command -v rclone) cargo test --locked -q -p product-service --test storage

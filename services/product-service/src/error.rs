@@ -115,7 +115,14 @@ fn stored(error: &ProductError) -> Problem {
     let causes: Vec<String> = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source())
         .map(ToString::to_string)
         .collect();
-    tracing::warn!(error = causes.join(": "), "an image could not be stored or read");
+    let causes = causes.join(": ");
+    match error.storage() {
+        // Why it is left alone was said when it failed.
+        Some(StorageError::Resting(_)) => {
+            tracing::debug!(error = causes, "the storage of images is left alone")
+        }
+        _ => tracing::warn!(error = causes, "an image could not be stored or read"),
+    }
     if full {
         Problem::new(code::STORAGE_FULL)
             .detail("There is no room for more images; nothing was stored. Tell whoever runs the shop.")

@@ -75,15 +75,15 @@ impl Images {
             None => image.to_owned(),
         }
     }
+}
 
-    /// What is kept of an address: the picture, if it is a file of one of ours. The reverse of [`Images::url`].
-    pub(crate) fn kept(&self, url: &str) -> String {
-        let name = url
-            .strip_prefix(&*self.base_url)
-            .and_then(|rest| rest.strip_prefix('/'));
-        match name.and_then(PictureFile::parse) {
-            Some(file) => file.picture.as_str().to_owned(),
-            None => url.to_owned(),
-        }
+/// What is kept of an address: the picture, if it ends in the name of a file of ours. Whatever comes before the name: clients
+/// complete addresses, and a shop that gets a CDN has others from then on.
+pub(crate) fn kept(url: &str) -> String {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    match PictureFile::parse(name) {
+        Some(file) => file.picture.as_str().to_owned(),
+        None => url.to_owned(),
     }
 }

@@ -138,20 +138,57 @@ fn png(bytes: &[u8]) -> Option<(u32, u32)> {
     Some((big_endian(bytes, 16)?, big_endian(bytes, 20)?))
 }
 
-/// Width and height from the first chunk, of which there are three kinds.
+/// Width and height of the largest of what a WebP says of itself: of its canvas, or of any frame that it holds. A decoder
+/// makes room for a frame as large as the frame says, before it compares that with the canvas.
 fn webp(bytes: &[u8]) -> Option<(u32, u32)> {
-    match bytes.get(12..16)? {
-        b"VP8X" => Some((1 + little_endian_24(bytes, 24)?, 1 + little_endian_24(bytes, 27)?)),
-        b"VP8L" if *bytes.get(20)? == 0x2f => {
-            let packed = u32::from_le_bytes(bytes.get(21..25)?.try_into().ok()?);
+    let body = bytes.get(12..)?;
+    if body.get(..4)? != b"VP8X" {
+        let (name, data) = chunks(body).next()?;
+        return frame(name, data);
+    }
+    let mut largest = (1 + little_endian_24(body, 12)?, 1 + little_endian_24(body, 15)?);
+    let area = |(width, height)| u64::from(width) * u64::from(height);
+    for (name, data) in chunks(body) {
+        // What moves has its frames in chunks, behind where and for how long each is shown.
+        let inner = if name == b"ANMF" { data.get(16..)? } else { &[] };
+        for (name, data) in chunks(inner).chain([(name, data)]) {
+            if matches!(name, b"VP8 " | b"VP8L") {
+                let size = frame(name, data)?;
+                if area(size) > area(largest) {
+                    largest = size;
+                }
+            }
+        }
+    }
+    Some(largest)
+}
+
+/// The chunks of a WebP: name and data. What is cut off is as long as it is.
+fn chunks(mut bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    std::iter::from_fn(move || {
+        let (head, rest) = bytes.split_at_checked(8)?;
+        let (name, length) = head.split_at_checked(4)?;
+        let length = usize::try_from(u32::from_le_bytes(length.try_into().ok()?)).ok()?;
+        let data = rest.get(..length).unwrap_or(rest);
+        // One of odd length is followed by a byte of nothing.
+        bytes = rest.get(length.saturating_add(length % 2)..).unwrap_or_default();
+        Some((name, data))
+    })
+}
+
+/// Width and height of a frame, lossless or lossy.
+fn frame(name: &[u8], data: &[u8]) -> Option<(u32, u32)> {
+    match name {
+        b"VP8L" if *data.first()? == 0x2f => {
+            let packed = u32::from_le_bytes(data.get(1..5)?.try_into().ok()?);
             Some((1 + (packed & 0x3fff), 1 + (packed >> 14 & 0x3fff)))
         }
-        b"VP8 " if bytes.get(23..26)? == [0x9d, 0x01, 0x2a] => {
+        b"VP8 " if data.get(3..6)? == [0x9d, 0x01, 0x2a] => {
             let side = |at: usize| -> Option<u32> {
-                let raw = u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?);
+                let raw = u16::from_le_bytes(data.get(at..at + 2)?.try_into().ok()?);
                 Some((raw & 0x3fff).into())
             };
-            Some((side(26)?, side(28)?))
+            Some((side(6)?, side(8)?))
         }
         _ => None,
     }
@@ -184,15 +221,59 @@ mod tests {
     #[test]
     fn three_kinds_are_known_by_their_content() {
         let jpeg = b"\xff\xd8\xff\xe0\0\x04ab\xff\xff\xc2\0\x08\x08\x01\x00\x02\x00\x03\xff\xda\0\x02ab\xff\0\xff\xd0c\xff\xd9";
-        let lossy = b"RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01\x2a\x10\0\x20\0";
-        let lossless = b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f\x0f\xc0\x07\0";
-        let extended = b"RIFF\0\0\0\0WEBPVP8X\0\0\0\0\0\0\0\0\x0f\0\0\x1f\0\0";
+        let lossy = b"RIFF\0\0\0\0WEBPVP8 \x0a\0\0\0\0\0\0\x9d\x01\x2a\x10\0\x20\0";
+        let lossless = b"RIFF\0\0\0\0WEBPVP8L\x05\0\0\0\x2f\x0f\xc0\x07\0";
+        let extended = b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\x0f\0\0\x1f\0\0";
         assert_eq!(ImageKind::of(jpeg), Ok(ImageKind::Jpeg));
         assert_eq!(super::jpeg(jpeg), Some((512, 256)));
         assert_eq!(ImageKind::of(&png_of(16, 32)), Ok(ImageKind::Png));
         for bytes in [&lossy[..], &lossless[..], &extended[..]] {
             assert_eq!(webp(bytes), Some((16, 32)));
             assert_eq!(ImageKind::of(bytes), Ok(ImageKind::WebP));
+        }
+    }
+
+    // IMG-1
+    #[test]
+    fn a_frame_that_is_larger_than_its_canvas_counts() {
+        let chunk = |name: &[u8; 4], data: &[u8]| {
+            let length = u32::try_from(data.len()).unwrap().to_le_bytes();
+            let fill = &[0][..data.len() % 2];
+            [name, &length[..], data, fill].concat()
+        };
+        let canvas = chunk(b"VP8X", b"\x02\0\0\0\x0f\0\0\x0f\0\0");
+        let lossless = |side: u32| {
+            let packed = ((side - 1) | (side - 1) << 14).to_le_bytes();
+            chunk(b"VP8L", &[&b"\x2f"[..], &packed].concat())
+        };
+        let lossy = |side: u16| {
+            let side = side.to_le_bytes();
+            chunk(b"VP8 ", &[&b"\0\0\0\x9d\x01\x2a"[..], &side, &side].concat())
+        };
+        let moving = |frame: &[u8]| chunk(b"ANMF", &[&[0; 16][..], frame].concat());
+        let first = |frame: &[u8]| [moving(frame), moving(&lossy(16))].concat();
+        let alpha = chunk(b"ALPH", b"odd");
+        let taken = |inner: &[u8]| {
+            let file = [&b"RIFF\0\0\0\0WEBP"[..], &canvas, inner].concat();
+            ImageKind::of(&file)
+        };
+        for (small, large) in [(lossless(16), lossless(8_000)), (lossy(16), lossy(16_383))] {
+            for (small, large) in [
+                (small.clone(), large.clone()),
+                ([&alpha[..], &small].concat(), [&alpha[..], &large].concat()),
+                (first(&small), first(&large)),
+                (
+                    first(&[&alpha[..], &small].concat()),
+                    first(&[&alpha[..], &large].concat()),
+                ),
+                (moving(&small), [moving(&small), moving(&large)].concat()),
+            ] {
+                assert_eq!(taken(&small), Ok(ImageKind::WebP));
+                assert_eq!(taken(&large), Err(BadImage::TooManyPixels));
+                // Cut off within the frame's head.
+                let head = large.len() - 5;
+                assert!(taken(&large[..head]).is_err());
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use wire::products::{CreateProduct, UpdateProduct};
 
 use crate::domain::product::MAX_STOCK;
 use crate::domain::{NewProduct, Patch, Refusal, sku, slug};
-use crate::images::Images;
+use crate::images;
 
 /// The longest name of a product, in characters.
 const NAME: usize = 200;
@@ -22,7 +22,6 @@ pub(super) fn new_product(
     body: CreateProduct,
     seller: UserId,
     currency: Currency,
-    images: &Images,
     random: u64,
 ) -> Result<NewProduct, Problem> {
     let mut checks = Checks::new();
@@ -37,7 +36,7 @@ pub(super) fn new_product(
         .category_id
         .and_then(|id| category(&mut checks, "/categoryId", id));
     let tags = tags(&mut checks, body.tags.unwrap_or_default());
-    let pictures = pictures(&mut checks, body.images, body.image_url, images);
+    let pictures = pictures(&mut checks, body.images, body.image_url);
     let stock = stock(&mut checks, body.stock.unwrap_or(0));
     let slug = slug::of(name.as_deref().unwrap_or_default(), "product");
     let sku = match body.sku.filter(|sku| !sku.trim().is_empty()) {
@@ -63,7 +62,7 @@ pub(super) fn new_product(
 }
 
 /// A change of a product.
-pub(super) fn patch(body: UpdateProduct, currency: Currency, images: &Images) -> Result<Patch, Problem> {
+pub(super) fn patch(body: UpdateProduct, currency: Currency) -> Result<Patch, Problem> {
     let mut checks = Checks::new();
     let patch = Patch {
         name: body.name.and_then(|text| checks.text("/name", &text, 1, NAME)),
@@ -81,7 +80,7 @@ pub(super) fn patch(body: UpdateProduct, currency: Currency, images: &Images) ->
             .map(|id| id.and_then(|id| category(&mut checks, "/categoryId", id))),
         sku: body.sku.and_then(|text| take(&mut checks, sku::parse(&text))),
         tags: body.tags.map(|words| tags(&mut checks, words)),
-        images: pictures(&mut checks, body.images, body.image_url, images),
+        images: pictures(&mut checks, body.images, body.image_url),
         featured: body.featured,
         active: body.active,
         stock: body.stock.and_then(|units| stock(&mut checks, units)),
@@ -144,12 +143,7 @@ fn tags(checks: &mut Checks, words: Vec<String>) -> Vec<String> {
 }
 
 /// The list of pictures as it is kept, with `first` at its head; none if neither was sent.
-fn pictures(
-    checks: &mut Checks,
-    list: Option<Vec<String>>,
-    first: Option<String>,
-    images: &Images,
-) -> Option<Vec<String>> {
+fn pictures(checks: &mut Checks, list: Option<Vec<String>>, first: Option<String>) -> Option<Vec<String>> {
     let first = first.filter(|url| !url.trim().is_empty());
     if list.is_none() && first.is_none() {
         return None;
@@ -165,7 +159,7 @@ fn pictures(
         let Some(url) = checks.text(&pointer, &url, 1, 2_000) else {
             continue;
         };
-        let name = images.kept(&url);
+        let name = images::kept(&url);
         // A script must never get into a page by way of a picture's address.
         let is_address = url.starts_with("https://") || url.starts_with("http://") || name != url;
         if !is_address {

@@ -41,7 +41,7 @@ pub(super) async fn create_product(
 ) -> Result<Response, Problem> {
     caller.require(&[Role::Seller, Role::Admin])?;
     let Json(body) = Json::<CreateProduct>::from_bytes(raw.get().as_bytes())?;
-    let new = body::new_product(body, caller.id, app.currency, &app.images, rand::random())?;
+    let new = body::new_product(body, caller.id, app.currency, rand::random())?;
     let once = Once::new(&caller, "POST /products", key, body_hash(raw.get().as_bytes()));
 
     let now = app.clock.now();

@@ -6,7 +6,7 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, StatusCode};
-use souk_http::{Problem, ProblemBody};
+use souk_http::{Problem, ProblemBody, names_tag};
 
 use crate::AppState;
 use crate::domain::{PictureFile, Refusal};
@@ -25,20 +25,20 @@ pub(super) async fn get_image(
 ) -> Result<Response, Problem> {
     let file = PictureFile::parse(&name).ok_or(Refusal::NoImage)?;
     let tag = format!("\"{name}\"");
-    let asked = request.get(IF_NONE_MATCH).and_then(|list| list.to_str().ok());
-    let known = asked.is_some_and(|list| list.split(',').any(|t| t.trim().trim_start_matches("W/") == tag));
+    let asked = request.get(IF_NONE_MATCH);
+    let known = names_tag(asked, &tag);
     let headers = [
         (ETAG, tag),
         (CACHE_CONTROL, images::CACHE_CONTROL.to_owned()),
         (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
         (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox".to_owned()),
     ];
-    // Whoever has it has the right one: the storage need not be asked.
-    if known {
+    // Whoever has it has the right one: the storage need not be asked. `*` names whatever is there.
+    if known && asked.is_some_and(|list| list != "*") {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     let bytes = app.images.read(&file).await?.ok_or(Refusal::NoImage)?;
-    if asked == Some("*") {
+    if known {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     Ok((headers, [(CONTENT_TYPE, file.format.media_type())], bytes).into_response())

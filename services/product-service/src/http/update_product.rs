@@ -35,7 +35,7 @@ pub(super) async fn update_product(
     Json(body): Json<UpdateProduct>,
 ) -> Result<Response, Problem> {
     caller.require(&[Role::Seller, Role::Admin])?;
-    let patch = body::patch(body, app.currency, &app.images)?;
+    let patch = body::patch(body, app.currency)?;
 
     let now = app.clock.now();
     let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;

@@ -1,14 +1,14 @@
-//! Whether a bucket can be used, asked once at start: what is wrong is said at once and not at the first upload.
+//! Whether a bucket or a folder can be used, asked once at start: what is wrong is said at once and not at the first upload.
 
 use std::time::Duration;
 
 use futures::stream::StreamExt as _;
 use object_store::aws::AmazonS3;
 use object_store::path::Path;
-use object_store::{ObjectStore as _, ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use tokio::time::timeout;
 
-use super::storage::{causes, code, is_away};
+use super::storage::{causes, code, is_away, is_missing};
 use crate::config::Bucket;
 
 /// How long a start waits for the bucket.
@@ -31,8 +31,7 @@ pub(super) async fn probe(objects: &AmazonS3, bucket: &Bucket) -> Finding {
     let path = Path::from(OBJECT);
     let tried = timeout(PATIENCE, async {
         objects.list(Some(&path)).next().await.transpose()?;
-        objects.put(&path, PutPayload::from_static(b"souk")).await?;
-        objects.delete(&path).await
+        write_and_delete(objects).await
     });
     match tried.await {
         Ok(Ok(())) => Finding::Usable,
@@ -41,7 +40,18 @@ pub(super) async fn probe(objects: &AmazonS3, bucket: &Bucket) -> Finding {
     }
 }
 
-fn judge(error: &object_store::Error, bucket: &Bucket) -> Finding {
+/// Writes and deletes. Another process may do so at the same time.
+pub(super) async fn write_and_delete(objects: &impl ObjectStore) -> object_store::Result<()> {
+    let path = Path::from(OBJECT);
+    objects.put(&path, PutPayload::from_static(b"souk")).await?;
+    match objects.delete(&path).await {
+        Err(error) if !is_missing(&error) => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// What an error says of the bucket.
+pub(super) fn judge(error: &object_store::Error, bucket: &Bucket) -> Finding {
     let Bucket {
         endpoint,
         name,

@@ -18,7 +18,7 @@ use runtime::{Breaker, Clock, StartError};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
-use super::probe::{Finding, probe};
+use super::probe::{Finding, judge, probe, write_and_delete};
 use crate::NAME;
 use crate::config::{Bucket, ImageStore};
 use crate::domain::{PictureFile, PictureId};
@@ -36,7 +36,10 @@ pub enum StorageError {
     /// There is no room for more.
     #[error("the storage of images is full")]
     Full(#[source] object_store::Error),
-    /// It refuses, fails, or does not answer.
+    /// It cannot be used until a person has mended something; the sentence names the setting and says what.
+    #[error("{0}")]
+    Refused(String),
+    /// It fails, or does not answer.
     #[error("the storage of images failed")]
     Failed(#[source] object_store::Error),
     /// The folder cannot be cleared.
@@ -61,7 +64,7 @@ pub struct Storage {
 #[derive(Clone)]
 enum Kind {
     Folder(Arc<FilePath>),
-    Bucket(Breaker),
+    Bucket(Arc<Bucket>, Breaker),
 }
 
 impl Storage {
@@ -72,27 +75,34 @@ impl Storage {
     pub async fn open(store: ImageStore, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         match store {
             ImageStore::Folder(dir) => Self::folder(dir).await,
-            ImageStore::Bucket(bucket) => Self::bucket(&bucket, clock).await,
+            ImageStore::Bucket(bucket) => Self::bucket(bucket, clock).await,
         }
     }
 
     /// A file is whole or not there: it is written beside its place, made durable, then renamed.
     async fn folder(dir: PathBuf) -> Result<Self, StartError> {
-        let shown = dir.display();
-        let bad = |why: &dyn std::fmt::Display| format!("IMAGE_DIR: {shown} cannot be used: {why}");
-        tokio::fs::create_dir_all(&dir).await.map_err(|why| bad(&why))?;
+        let made = tokio::fs::create_dir_all(&dir).await;
+        made.map_err(|why| unusable(&dir, &why))?;
         let objects = LocalFileSystem::new_with_prefix(&dir)
-            .map_err(|why| bad(&why))?
+            .map_err(|why| unusable(&dir, &why))?
             .with_fsync(true);
+        match write_and_delete(&objects).await {
+            Ok(()) => {}
+            Err(error) if is_full(&error) => tracing::warn!(
+                folder = %dir.display(),
+                "IMAGE_DIR: the disk is full; uploads are refused until there is room, all else works"
+            ),
+            Err(error) => return Err(unusable(&dir, &error).into()),
+        }
         Ok(Self {
             objects: Arc::new(objects),
             kind: Kind::Folder(dir.into()),
         })
     }
 
-    async fn bucket(bucket: &Bucket, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let objects = client(bucket).map_err(|why| format!("S3_ENDPOINT: {why}"))?;
-        match probe(&objects, bucket).await {
+    async fn bucket(bucket: Bucket, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let objects = client(&bucket).map_err(|why| format!("S3_ENDPOINT: {why}"))?;
+        match probe(&objects, &bucket).await {
             Finding::Usable => {}
             Finding::Refused(sentence) => return Err(sentence.into()),
             Finding::Away(error) => tracing::warn!(
@@ -103,14 +113,14 @@ impl Storage {
         }
         Ok(Self {
             objects: Arc::new(objects),
-            kind: Kind::Bucket(Breaker::new(clock).shown(NAME, "image-storage")),
+            kind: Kind::Bucket(Arc::new(bucket), Breaker::new(clock).shown(NAME, "image-storage")),
         })
     }
 
     /// Writes a file, or the same file again.
     pub(crate) async fn put(&self, file: &PictureFile, bytes: Vec<u8>) -> Result<(), StorageError> {
         let mut options = PutOptions::default();
-        if let Kind::Bucket(_) = self.kind {
+        if let Kind::Bucket(..) = self.kind {
             // For a CDN that reads the bucket.
             let media_type = file.format.media_type();
             options
@@ -154,33 +164,34 @@ impl Storage {
         self.call("delete", WRITE, delete).await
     }
 
-    /// Every picture of which there is a file, once or more, with a time at which one was written.
-    pub(crate) fn list(&self) -> BoxStream<'_, Result<(PictureId, OffsetDateTime), StorageError>> {
-        let pages = self.objects.list(None);
-        futures::stream::unfold(pages, async |mut pages| {
+    /// Every picture of which there is a file, once or more. Counts as one call, when it has come to its end.
+    ///
+    /// # Errors
+    /// The storage is left alone now; or it fails on the way, which is the stream's last item.
+    pub(crate) fn list(&self) -> Result<BoxStream<'_, Result<PictureId, StorageError>>, StorageError> {
+        self.permit()?;
+        let names = self.objects.list(None);
+        let pictures = futures::stream::try_unfold(names, async |mut names| {
             loop {
-                let next = async { pages.next().await.transpose() };
-                match self.call("list", WRITE, next).await {
-                    Ok(None) => return None,
-                    Ok(Some(object)) => {
-                        let written = OffsetDateTime::from_unix_timestamp(object.last_modified.timestamp());
-                        let file = PictureFile::parse(object.location.as_ref());
-                        if let (Some(file), Ok(written)) = (file, written) {
-                            return Some((Ok((file.picture, written)), pages));
-                        }
-                    }
-                    Err(error) => return Some((Err(error), pages)),
+                let next = async { names.next().await.transpose() };
+                let next = self.within(WRITE, next).await;
+                let Ok(Some(object)) = next else {
+                    self.tell("list", &next);
+                    return next.map(|_| None);
+                };
+                if let Some(file) = PictureFile::parse(object.location.as_ref()) {
+                    return Ok(Some((file.picture, names)));
                 }
             }
-        })
-        .boxed()
+        });
+        Ok(pictures.boxed())
     }
 
     /// Deletes what writes that were cut off before `before` have left in a folder.
     pub(crate) async fn delete_drafts(&self, before: OffsetDateTime) -> Result<(), StorageError> {
         match &self.kind {
             Kind::Folder(dir) => clear(dir, before).await.map_err(StorageError::Folder),
-            Kind::Bucket(_) => Ok(()),
+            Kind::Bucket(..) => Ok(()),
         }
     }
 
@@ -190,55 +201,85 @@ impl Storage {
         within: Duration,
         work: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T, StorageError> {
-        let breaker = match &self.kind {
-            Kind::Folder(_) => None,
-            Kind::Bucket(breaker) => Some(breaker),
-        };
-        if let Some(breaker) = breaker {
-            breaker.permit().map_err(StorageError::Resting)?;
+        self.permit()?;
+        let outcome = self.within(within, work).await;
+        self.tell(operation, &outcome);
+        outcome
+    }
+
+    fn permit(&self) -> Result<(), StorageError> {
+        match &self.kind {
+            Kind::Folder(_) => Ok(()),
+            Kind::Bucket(_, breaker) => breaker.permit().map_err(StorageError::Resting),
         }
-        let outcome = match timeout(within, work).await {
-            Ok(outcome) => outcome.map_err(StorageError::from),
+    }
+
+    async fn within<T>(
+        &self,
+        within: Duration,
+        work: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, StorageError> {
+        match timeout(within, work).await {
+            Ok(outcome) => outcome.map_err(|error| self.failed(error)),
             Err(_) => Err(StorageError::TooSlow(within)),
-        };
-        let word = match &outcome {
+        }
+    }
+
+    /// What an error means; where a person has to mend something, what.
+    fn failed(&self, error: object_store::Error) -> StorageError {
+        if is_full(&error) {
+            return StorageError::Full(error);
+        }
+        match &self.kind {
+            Kind::Folder(dir) => StorageError::Refused(unusable(dir, &error)),
+            Kind::Bucket(bucket, _) => match judge(&error, bucket) {
+                Finding::Refused(sentence) => StorageError::Refused(sentence),
+                Finding::Away(_) | Finding::Usable => StorageError::Failed(error),
+            },
+        }
+    }
+
+    /// Counts how a call went, and tells the breaker.
+    fn tell<T>(&self, operation: &'static str, outcome: &Result<T, StorageError>) {
+        let word = match outcome {
             Ok(_) => "done",
             Err(StorageError::Full(_)) => "full",
             Err(_) => "failed",
         };
         metrics::counter!("image_storage_calls_total", "service" => NAME, "operation" => operation, "outcome" => word)
             .increment(1);
-        if let Some(breaker) = breaker {
+        if let Kind::Bucket(_, breaker) = &self.kind {
             breaker.record(word != "failed");
         }
-        outcome
     }
 }
 
-impl From<object_store::Error> for StorageError {
-    fn from(error: object_store::Error) -> Self {
-        let no_room = |kind| {
-            matches!(
-                kind,
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
-            )
-        };
-        let full = causes(&error).any(|cause| {
-            cause
-                .downcast_ref::<std::io::Error>()
-                .is_some_and(|io| no_room(io.kind()))
-        });
-        if full
-            || matches!(
-                code(&error).as_deref(),
-                Some("XMinioStorageFull" | "QuotaExceeded")
-            )
-        {
-            Self::Full(error)
-        } else {
-            Self::Failed(error)
-        }
-    }
+/// Why a folder cannot be used, for whoever can mend it.
+fn unusable(dir: &FilePath, error: &(dyn std::error::Error + 'static)) -> String {
+    let why = causes(error).last().map(ToString::to_string).unwrap_or_default();
+    format!(
+        "IMAGE_DIR: {} cannot be used: {why}; let the service's user read, write and delete there, or name another folder",
+        dir.display()
+    )
+}
+
+/// Whether there was no room.
+fn is_full(error: &object_store::Error) -> bool {
+    let no_room = |kind| {
+        matches!(
+            kind,
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+        )
+    };
+    let disk = causes(error).any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|io| no_room(io.kind()))
+    });
+    disk || matches!(
+        code(error).as_deref(),
+        Some("XMinioStorageFull" | "QuotaExceeded")
+    )
 }
 
 /// Deletes the drafts that are older than `before`.
@@ -292,7 +333,7 @@ fn path(file: &PictureFile) -> Path {
 }
 
 /// Whether a file is not there, although its bucket is.
-fn is_missing(error: &object_store::Error) -> bool {
+pub(super) fn is_missing(error: &object_store::Error) -> bool {
     matches!(error, object_store::Error::NotFound { .. }) && code(error).as_deref() != Some("NoSuchBucket")
 }
 

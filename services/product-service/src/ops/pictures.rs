@@ -1,12 +1,13 @@
 //! Keeping the files of pictures, and letting go of those that no product names (IMG-3).
 //!
 //! A row is written before the files, and goes after them. Between the two, a row that is doomed lets nobody name its
-//! picture: so no product ever names files that go, whatever is stopped when.
+//! picture: so no product ever names files that go, whatever is stopped when. One process at a time deletes: what another
+//! has found doomed may have gone, been uploaded again and be named by the time at which it gets to it.
 
 use std::time::Duration;
 
 use futures::stream::StreamExt as _;
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgConnection, PgPool};
 use time::OffsetDateTime;
 
 use crate::NAME;
@@ -24,7 +25,7 @@ const DELETED: Duration = Duration::from_secs(30 * 86_400);
 const BATCH: usize = 1_000;
 
 /// Stores the files of a picture that a product is about to name. Where that fails, those that were written go again: at
-/// once if the storage is full, else with a sweep.
+/// once if the storage is full, else with a sweep. A deletion that was cut off is none any more.
 ///
 /// # Errors
 /// The picture is being deleted; the database or the storage fails.
@@ -39,7 +40,11 @@ pub(crate) async fn keep(
     let announced = pictures::announce(&mut conn, picture, now).await?;
     drop(conn);
     if announced == Announced::Doomed {
-        return Err(Refusal::BeingDeleted.into());
+        let Some(mut deleter) = deleter(db).await? else {
+            return Err(Refusal::BeingDeleted.into());
+        };
+        pictures::spare(&mut deleter, picture, now).await?;
+        step_down(deleter).await;
     }
     let stored = images.store(files).await;
     let full = matches!(
@@ -57,74 +62,96 @@ pub(crate) async fn keep(
     stored
 }
 
-/// Deletes what was written of a picture that nobody else has stored or named since.
+/// A session of its own that may delete files, unless another process has one. When it ends, however that comes about,
+/// another may. A statement that fails on it says that this one may not any more.
+async fn deleter(db: &PgPool) -> Result<Option<PgConnection>, ProductError> {
+    let mut conn = db.acquire().await.map_err(fault("reach the database"))?;
+    let may = pictures::may_delete(&mut conn).await?;
+    Ok(may.then(|| conn.detach()))
+}
+
+/// Lets others delete at once; without it the server would notice later.
+async fn step_down(deleter: PgConnection) {
+    drop(deleter.close().await);
+}
+
+/// Deletes what was written of a picture that nobody else has stored or named since; left to a sweep if another process
+/// deletes now.
 async fn take_back(
     db: &PgPool,
     storage: &Storage,
     picture: &PictureId,
     announced: OffsetDateTime,
 ) -> Result<(), ProductError> {
-    let mut conn = db.acquire().await.map_err(fault("reach the database"))?;
-    let doomed = pictures::doom_unused(&mut conn, picture, announced).await?;
-    drop(conn);
-    if doomed {
-        delete(db, storage, picture).await?;
+    let Some(mut deleter) = deleter(db).await? else {
+        return Ok(());
+    };
+    if pictures::doom_unused(&mut deleter, picture, announced).await? {
+        delete(&mut deleter, storage, picture).await?;
     }
+    step_down(deleter).await;
     Ok(())
 }
 
-/// Deletes what no product names, and returns how many pictures that were. May run anywhere at the same time, and be
+/// Deletes what no product names, and returns how many pictures that were; none while another process does. May be
 /// stopped at any moment.
 ///
 /// # Errors
 /// The database or the storage does not answer; what was done so far stays done.
 pub async fn sweep(db: &PgPool, storage: &Storage, now: OffsetDateTime) -> Result<u64, ProductError> {
-    adopt(db, storage, now - UNUSED).await?;
+    let Some(mut deleter) = deleter(db).await? else {
+        return Ok(0);
+    };
+    adopt(&mut deleter, storage, now).await?;
     let mut swept = 0;
     loop {
-        let mut conn = db.acquire().await.map_err(fault("reach the database"))?;
-        pictures::doom(&mut conn, now - UNUSED, now - DELETED, now).await?;
-        let doomed = pictures::doomed(&mut conn).await?;
-        drop(conn);
+        pictures::doom(&mut deleter, now - UNUSED, now - DELETED, now).await?;
+        let doomed = pictures::doomed(&mut deleter).await?;
         if doomed.is_empty() {
             break;
         }
         for picture in doomed {
-            delete(db, storage, &picture).await?;
+            delete(&mut deleter, storage, &picture).await?;
             metrics::counter!("images_swept_total", "service" => NAME).increment(1);
             swept += 1;
         }
     }
     let drafts = storage.delete_drafts(now - UNUSED).await;
     drafts.map_err(failed("clear the folder of images"))?;
+    step_down(deleter).await;
     Ok(swept)
 }
 
-/// Takes up what is in the storage since before `before` and in no row: after a restore of an older database.
-async fn adopt(db: &PgPool, storage: &Storage, before: OffsetDateTime) -> Result<(), ProductError> {
-    let mut found = storage.list().chunks(BATCH);
+/// Takes up what is in the storage and in no row: after a restore of an older database. From now on it has the time that any
+/// picture has of which nobody makes use.
+async fn adopt(
+    deleter: &mut PgConnection,
+    storage: &Storage,
+    now: OffsetDateTime,
+) -> Result<(), ProductError> {
+    let listed = storage.list().map_err(failed("list the storage of images"))?;
+    let mut found = listed.chunks(BATCH);
     while let Some(batch) = found.next().await {
-        let (mut ids, mut written) = (Vec::new(), Vec::new());
+        let mut ids = Vec::new();
         for picture in batch {
-            let (id, at) = picture.map_err(failed("list the storage of images"))?;
-            if at < before && ids.last().is_none_or(|last| last != id.as_str()) {
+            let id = picture.map_err(failed("list the storage of images"))?;
+            if ids.last().is_none_or(|last| last != id.as_str()) {
                 ids.push(id.as_str().to_owned());
-                written.push(at);
             }
         }
-        if !ids.is_empty() {
-            let mut conn = db.acquire().await.map_err(fault("reach the database"))?;
-            pictures::adopt(&mut conn, &ids, &written).await?;
-        }
+        pictures::adopt(deleter, &ids, now).await?;
     }
     Ok(())
 }
 
 /// Deletes a doomed picture: its files, then its row.
-async fn delete(db: &PgPool, storage: &Storage, picture: &PictureId) -> Result<(), ProductError> {
+async fn delete(
+    deleter: &mut PgConnection,
+    storage: &Storage,
+    picture: &PictureId,
+) -> Result<(), ProductError> {
     storage.delete(picture).await.map_err(failed("delete an image"))?;
-    let mut conn = db.acquire().await.map_err(fault("reach the database"))?;
-    pictures::forget(&mut conn, picture).await
+    pictures::forget(deleter, picture).await
 }
 
 fn failed(doing: &'static str) -> impl FnOnce(StorageError) -> ProductError {

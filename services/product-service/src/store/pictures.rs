@@ -7,6 +7,9 @@ use super::fault;
 use crate::domain::{PictureId, Refusal};
 use crate::error::ProductError;
 
+/// The lock of whoever deletes files.
+const DELETER: i64 = 0x736f_756b_0004;
+
 /// What the database knows of a picture whose files are about to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Announced {
@@ -45,6 +48,33 @@ pub async fn announce(
         Some(false) => Announced::Known,
         None => Announced::Doomed,
     })
+}
+
+/// Whether this session may delete files from now on, until it ends; false while another one may.
+#[tracing::instrument(name = "db.pictures.may_delete", skip_all)]
+pub async fn may_delete(conn: &mut PgConnection) -> Result<bool, ProductError> {
+    sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "free!""#, DELETER)
+        .fetch_one(conn)
+        .await
+        .map_err(fault("become the one that deletes pictures"))
+}
+
+/// Lets a picture live whose deletion was cut off: its files are about to be written again. Only for whoever may delete.
+#[tracing::instrument(name = "db.pictures.spare", skip_all)]
+pub async fn spare(conn: &mut PgConnection, id: &PictureId, at: OffsetDateTime) -> Result<(), ProductError> {
+    sqlx::query!(
+        r#"
+        insert into pictures (id, used_at) values ($1, $2)
+            on conflict (id) do update
+           set used_at = greatest(pictures.used_at + interval '1 microsecond', excluded.used_at), doomed_at = null
+        "#,
+        id.as_str(),
+        at,
+    )
+    .execute(conn)
+    .await
+    .map_err(fault("spare a picture"))?;
+    Ok(())
 }
 
 /// Dooms a picture that was announced as new at `at` and not used since; whether it was so.
@@ -110,21 +140,17 @@ pub async fn name(
     }
 }
 
-/// Takes up pictures that were found in the storage, with the time at which they were written; known ones stay as they are.
+/// Takes up pictures that were found in the storage, as if they had been used now; known ones stay as they are.
 #[tracing::instrument(name = "db.pictures.adopt", skip_all)]
-pub async fn adopt(
-    conn: &mut PgConnection,
-    ids: &[String],
-    written: &[OffsetDateTime],
-) -> Result<u64, ProductError> {
+pub async fn adopt(conn: &mut PgConnection, ids: &[String], at: OffsetDateTime) -> Result<u64, ProductError> {
     let adopted = sqlx::query!(
         r#"
         insert into pictures (id, used_at)
-        select * from unnest($1::text[], $2::timestamptz[])
+        select unnest($1::text[]), $2
             on conflict (id) do nothing
         "#,
         ids,
-        written,
+        at,
     )
     .execute(conn)
     .await

@@ -2,56 +2,20 @@
 
 use axum::body::Body;
 use axum::http::Method;
-use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
-use serde_json::{Value, json};
+use serde_json::json;
 use types::Role;
 use wire::code;
 
-use crate::harness::{Answer, As, Shop};
-
-const MULTIPART: &str = "multipart/form-data; boundary=b";
-
-/// An upload of a file under a name and a type that say nothing true.
-pub fn form(file: &[u8]) -> Vec<u8> {
-    let mut body = b"--b\r\nContent-Disposition: form-data; name=\"image\"; filename=\"x.gif\"\r\nContent-Type: text/html\r\n\r\n".to_vec();
-    body.extend_from_slice(file);
-    body.extend_from_slice(b"\r\n--b--\r\n");
-    body
-}
-
-pub async fn upload(who: As<'_>, product: i64, file: &[u8]) -> Answer {
-    let path = format!("/products/{product}/upload-image");
-    who.send(Method::POST, &path, Some(MULTIPART), Body::from(form(file)))
-        .await
-}
-
-/// A photograph of so many pixels, another one for each `seed`.
-pub fn photo(width: u32, height: u32, seed: u8) -> Vec<u8> {
-    let shade = |at: u32, of: u32| u8::try_from(at * 255 / of).unwrap();
-    let pixels = RgbImage::from_fn(width, height, |x, y| {
-        Rgb([shade(x, width), shade(y, height), seed])
-    });
-    encode(pixels.into(), ImageFormat::Jpeg)
-}
-
-pub fn encode(image: DynamicImage, format: ImageFormat) -> Vec<u8> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    image.write_to(&mut bytes, format).unwrap();
-    bytes.into_inner()
-}
-
-/// The path of a picture's address at the service itself.
-pub fn path(address: &Value) -> String {
-    address.as_str().unwrap().strip_prefix("/api").unwrap().to_owned()
-}
+use crate::harness::Shop;
+use crate::pictures::{MULTIPART, path, photo, upload};
 
 // IMG-2
 #[tokio::test]
 async fn an_upload_becomes_six_files_that_may_be_kept_for_ever() {
     let shop = Shop::open().await;
     let id = shop.stocks("Mug", 1).await;
-    let photo = photo(2_100, 300, 1);
-    let kept = upload(shop.seller(), id, &photo).await.is(200).json;
+    let wide = photo(2_100, 300, 1);
+    let kept = upload(shop.seller(), id, &wide).await.is(200).json;
     assert_eq!((&kept["width"], &kept["height"]), (&json!(2_048), &json!(293)));
     assert_eq!(kept["imageUrl"], kept["picture"]["full"]["jpeg"]);
     assert!(path(&kept["imageUrl"]).ends_with(kept["image"].as_str().unwrap()));
@@ -95,12 +59,9 @@ async fn an_upload_becomes_six_files_that_may_be_kept_for_ever() {
     assert_eq!(shop.quote(&[id]).await[0].image_url, kept["imageUrl"]);
 
     // The same again is the same; another one comes after it.
-    let again = upload(shop.seller(), id, &photo).await.is(200).json;
+    let again = upload(shop.seller(), id, &wide).await.is(200).json;
     assert_eq!(again, kept);
-    let second = upload(shop.seller(), id, &self::photo(30, 20, 2))
-        .await
-        .is(200)
-        .json;
+    let second = upload(shop.seller(), id, &photo(30, 20, 2)).await.is(200).json;
     assert_eq!((&second["width"], &second["height"]), (&json!(30), &json!(20)));
     let product = shop.get(&format!("/products/{id}")).await.is(200).json;
     assert_eq!(product["images"], json!([kept["imageUrl"], second["imageUrl"]]));
@@ -238,6 +199,13 @@ async fn a_product_names_pictures_that_are_there_by_any_of_their_addresses() {
     let put = shop.seller().put(&product, turned).await.is(200).json;
     assert_eq!(put["images"], json!([second["imageUrl"], first["imageUrl"]]));
     assert_eq!(put["pictures"], json!([second["picture"], first["picture"]]));
+
+    // As a client completes them, and as a shop has them that has got a CDN since.
+    let elsewhere =
+        |address: &serde_json::Value| format!("https://cdn.example/x{}?v=1", address.as_str().unwrap());
+    let completed = json!({"images": [elsewhere(&first["picture"]["thumb"]["jpeg"]), second["image"]]});
+    let put = shop.seller().put(&product, completed).await.is(200).json;
+    assert_eq!(put["images"], json!([first["imageUrl"], second["imageUrl"]]));
 
     let lost = format!("/api/images/{}-full.jpg", "0".repeat(64));
     let put = json!({"images": [first["imageUrl"], lost]});

@@ -18,6 +18,7 @@ mod harness;
 mod images;
 mod model;
 mod outages;
+mod pictures;
 mod pins;
 mod reservations;
 mod shared_cache;

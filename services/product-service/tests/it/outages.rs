@@ -1,22 +1,25 @@
 //! Storage that is away, wrong or full: pictures are refused, and nothing else is.
 
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use product_service::ops::pictures::sweep;
 use product_service::{Bucket, Config, ImageStore, Storage};
-use runtime::{Secret, Settings};
+use runtime::{Clock as _, Settings};
 use serde_json::json;
 use time::macros::datetime;
 use tokio_util::task::TaskTracker;
 use types::TestClock;
 use wire::code;
 
-use crate::buckets::{self, Server};
+use crate::buckets;
 use crate::harness::Shop;
-use crate::images::{path, photo, upload};
+use crate::pictures::{noise, path, photo, upload};
+use crate::sweep::storage;
 
 /// Why a start is refused, if it is.
 async fn refusal(bucket: Bucket) -> Option<String> {
@@ -69,64 +72,44 @@ async fn while_the_bucket_is_away_only_pictures_are_refused() {
 
 // OPS-1
 #[tokio::test]
-async fn a_bucket_that_was_away_is_used_again_as_soon_as_it_is_back() {
-    let Some(mut server) = Server::find().await else {
-        return;
-    };
-    let shop = Shop::open_at(ImageStore::Bucket(buckets::at(server.port))).await;
+async fn a_bucket_that_takes_calls_and_never_answers_is_said_in_time() {
+    let port = buckets::free_port();
+    // It is down while the shop starts, which would wait for it as well.
+    let shop = Shop::open_at(ImageStore::Bucket(buckets::at(port))).await;
     let id = shop.stocks("Mug", 3).await;
-    let kept = upload(shop.seller(), id, &photo(20, 20, 1)).await.is(200).json;
-    let address = path(&kept["imageUrl"]);
-    shop.get(&address).await.is(200);
-
-    server.kill().await;
-    for _ in 0..6 {
-        shop.get(&address).await.refuses(code::STORAGE_UNAVAILABLE);
-    }
-    upload(shop.seller(), id, &photo(20, 20, 2))
-        .await
-        .refuses(code::STORAGE_UNAVAILABLE);
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let calls = async {
+        let mut held = Vec::new();
+        loop {
+            held.push(listener.accept().await.unwrap());
+        }
+    };
+    let began = Instant::now();
+    let read = async {
+        let nothing = format!("/images/{}-card.webp", "0".repeat(64));
+        shop.get(&nothing).await.refuses(code::STORAGE_UNAVAILABLE);
+        began.elapsed()
+    };
+    let write = async {
+        let refused = upload(shop.seller(), id, &photo(20, 20, 1)).await;
+        refused.refuses(code::STORAGE_UNAVAILABLE);
+        began.elapsed()
+    };
+    let (read, write) = tokio::select! {
+        () = calls => panic!("calls end"),
+        waited = futures::future::join(read, write) => waited,
+    };
+    let silent = Duration::from_secs(2)..;
+    // Both before the gateway, which waits for 5 and for 30 seconds.
+    assert!(
+        silent.contains(&read) && read < Duration::from_secs(4),
+        "{read:?}"
+    );
+    assert!(
+        silent.contains(&write) && write < Duration::from_secs(11),
+        "{write:?}"
+    );
     shop.get("/ready").await.is(200);
-
-    server.start().await;
-    // As long as it is left alone after failures.
-    shop.clock.advance(Duration::from_secs(5));
-    shop.get(&address).await.is(200);
-    let second = upload(shop.seller(), id, &photo(20, 20, 2)).await.is(200).json;
-    let product = shop.get(&format!("/products/{id}")).await.is(200).json;
-    assert_eq!(product["images"], json!([kept["imageUrl"], second["imageUrl"]]));
-}
-
-// OPS-3
-#[tokio::test]
-async fn a_bucket_that_answers_and_cannot_be_used_is_said_at_start() {
-    let Some(server) = Server::find().await else {
-        return;
-    };
-    let right = buckets::at(server.port);
-    assert_eq!(refusal(right.clone()).await, None);
-    let wrong = |change: fn(&mut Bucket)| {
-        let mut bucket = right.clone();
-        change(&mut bucket);
-        refusal(bucket)
-    };
-    let why = wrong(|b| b.name = "photographs".to_owned()).await.unwrap();
-    assert!(
-        why.starts_with("S3_BUCKET:") && why.contains("no bucket `photographs`"),
-        "{why}"
-    );
-    let why = wrong(|b| b.access_key = Secret::new("nobody-0123"))
-        .await
-        .unwrap();
-    assert!(
-        why.starts_with("S3_ACCESS_KEY:") && !why.contains("nobody-0123"),
-        "{why}"
-    );
-    let why = wrong(|b| b.secret_key = Secret::new("guess-0123")).await.unwrap();
-    assert!(
-        why.starts_with("S3_SECRET_KEY:") && !why.contains("guess-0123"),
-        "{why}"
-    );
 }
 
 // OPS-3
@@ -264,8 +247,45 @@ async fn a_full_disk_is_said_and_leaves_no_half_of_a_picture() {
     upload(shop.seller(), id, &large).await.is(200);
 }
 
-/// A picture that cannot be made small.
-fn noise(side: u32) -> Vec<u8> {
-    let pixels = image::RgbImage::from_fn(side, side, |_, _| image::Rgb(rand::random()));
-    crate::images::encode(pixels.into(), image::ImageFormat::Jpeg)
+// OPS-3
+#[tokio::test]
+async fn a_folder_in_which_nothing_can_be_written_is_said_at_start() {
+    let disk = Small::mount("256k");
+    assert!(as_root(&["mount", "-o", "remount,ro"], &disk.0));
+    let clock = Arc::new(TestClock::at(datetime!(2026-06-01 12:00 UTC)));
+    let opened = Storage::open(ImageStore::Folder(disk.0.clone()), clock).await;
+    let why = opened.err().map(|error| error.to_string()).unwrap();
+    assert!(
+        why.starts_with("IMAGE_DIR: /")
+            && why.contains("Read-only file system")
+            && why.contains("another folder"),
+        "{why}"
+    );
+}
+
+// OPS-1
+#[tokio::test]
+async fn a_folder_that_cannot_be_used_any_more_is_said_with_what_to_do() {
+    let disk = Small::mount("256k");
+    let shop = Shop::open_at(ImageStore::Folder(disk.0.clone())).await;
+    let id = shop.stocks("Mug", 1).await;
+    upload(shop.seller(), id, &photo(20, 20, 1)).await.is(200);
+    let none = json!({"images": []});
+    shop.seller().put(&format!("/products/{id}"), none).await.is(200);
+    shop.clock.advance(Duration::from_secs(2 * 86_400));
+    let storage = storage(&shop).await;
+    assert!(as_root(&["mount", "-o", "remount,ro"], &disk.0));
+    upload(shop.seller(), id, &photo(20, 20, 2))
+        .await
+        .refuses(code::STORAGE_UNAVAILABLE);
+    let failed = sweep(&shop.db.pool, &storage, shop.clock.now())
+        .await
+        .unwrap_err();
+    let why = failed.source().unwrap().to_string();
+    assert!(
+        why.starts_with("IMAGE_DIR: /")
+            && why.contains("Read-only")
+            && why.contains("write and delete there"),
+        "{why}"
+    );
 }
