@@ -115,7 +115,7 @@ fn describe() {
     describe_counter!(
         "image_storage_calls_total",
         Unit::Count,
-        "Calls to the storage of images, by operation and outcome: done, full (no room) or failed."
+        "Calls to the storage of images, by operation and outcome: done, full (no room) or failed. A listing of all files is one."
     );
     describe_counter!(
         "image_uploads_refused_total",

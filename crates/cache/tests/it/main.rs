@@ -6,7 +6,9 @@
 )]
 
 mod link;
+mod process;
 mod tier;
+mod trouble;
 
 use std::time::Duration;
 

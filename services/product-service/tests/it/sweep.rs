@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use metrics_exporter_prometheus::PrometheusBuilder;
 use product_service::ops::pictures::sweep;
 use product_service::{ImageStore, Storage};
 use serde_json::json;
@@ -220,6 +221,22 @@ async fn of_two_sweepers_one_deletes_and_what_it_is_at_cannot_be_uploaded_under_
     let again = upload(shop.seller(), mug, &last).await.is(200).json;
     assert_eq!(swept(&shop).await, 0, "the next one may");
     shop.get(&path(&again["imageUrl"])).await.is(200);
+}
+
+#[tokio::test]
+async fn a_listing_of_many_files_counts_as_one_call() {
+    let shop = Shop::open().await;
+    let mug = shop.stocks("Mug", 1).await;
+    for seed in 11..14 {
+        upload(shop.seller(), mug, &photo(40, 40, seed)).await.is(200);
+    }
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    assert_eq!(swept(&shop).await, 0);
+    let line =
+        "image_storage_calls_total{service=\"product-service\",operation=\"list\",outcome=\"done\"} 1\n";
+    assert!(handle.render().contains(line), "{}", handle.render());
 }
 
 // IMG-3
