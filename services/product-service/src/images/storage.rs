@@ -42,9 +42,6 @@ pub enum StorageError {
     /// It fails, or does not answer.
     #[error("the storage of images failed")]
     Failed(#[source] object_store::Error),
-    /// The folder cannot be cleared.
-    #[error("the folder of images failed")]
-    Folder(#[source] std::io::Error),
     /// It takes too long.
     #[error("the storage of images did not answer within {0:?}")]
     TooSlow(Duration),
@@ -190,7 +187,9 @@ impl Storage {
     /// Deletes what writes that were cut off before `before` have left in a folder.
     pub(crate) async fn delete_drafts(&self, before: OffsetDateTime) -> Result<(), StorageError> {
         match &self.kind {
-            Kind::Folder(dir) => clear(dir, before).await.map_err(StorageError::Folder),
+            Kind::Folder(dir) => clear(dir, before)
+                .await
+                .map_err(|error| StorageError::Refused(unusable(dir, &error))),
             Kind::Bucket(..) => Ok(()),
         }
     }
