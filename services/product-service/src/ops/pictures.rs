@@ -55,8 +55,7 @@ pub(crate) async fn keep(
         })
     );
     if full && announced == Announced::New {
-        // Best effort: the failure that counts is the first one. Not where the storage is away: the picture would be
-        // doomed, and could not be uploaded again, until it is back.
+        // Best effort: the failure that counts is the first one. Not where the storage is away: nothing could be deleted.
         let _ = take_back(db, &images.storage, picture, now).await;
     }
     stored
