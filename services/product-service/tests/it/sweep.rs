@@ -184,7 +184,7 @@ async fn of_two_sweepers_one_deletes_and_what_it_is_at_cannot_be_uploaded_under_
         .await
         .unwrap();
     // The first one gets stuck at the first picture, and has the second one in its hands.
-    let mut stuck = shop.db.pool.begin().await.unwrap();
+    let mut stuck = pg::begin(&shop.db.pool).await.unwrap();
     sqlx::query("select from pictures where id = $1 for update")
         .bind(&pictures[0])
         .execute(&mut *stuck)
