@@ -167,12 +167,6 @@ pub async fn database() -> Option<String> {
     Some(format!("{url}/{number}"))
 }
 
-/// Whether there is one.
-#[must_use]
-pub fn is_given() -> bool {
-    given().is_some()
-}
-
 #[expect(
     clippy::disallowed_methods,
     reason = "a switch for whoever runs the tests, not a setting of the shop"
