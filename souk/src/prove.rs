@@ -4,6 +4,7 @@
 //! hold in the end does not.
 
 mod buyers;
+mod disputes;
 mod endings;
 mod faults;
 mod http;
@@ -13,6 +14,7 @@ mod people;
 pub mod plan;
 mod promises;
 mod proxy;
+mod refunds;
 mod report;
 mod rest;
 mod shop;
@@ -126,7 +128,8 @@ async fn with_shop(
     );
     let telling = tell(count.clone(), progress);
     let striking = faults::strike(shop, &plan.blows, count, next, &shared.tracker);
-    let (mut memories, struck, ()) = tokio::join!(buying, striking, telling);
+    let (memories, struck, ()) = tokio::join!(buying, striking, telling);
+    let mut memories = memories?;
     let faults::Struck {
         by_kind,
         at_stripe,

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use runtime::StartError;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use super::endings::Placed;
 use super::faults::AHEAD;
 use super::people::{People, Person};
 use super::plan::Script;
+use super::refunds::SentBack;
 
 /// Buyers at a time: most of them wait for what was struck to recover.
 const AT_ONCE: u32 = 40;
@@ -37,6 +40,8 @@ pub(super) struct Memory {
     pub(super) saw_cancelled: bool,
     /// The shop said that all was refunded.
     pub(super) saw_refunded: bool,
+    /// What was sent back of its money, as was told.
+    pub(super) sent_back: SentBack,
     /// The seller said that it is on its way.
     pub(super) saw_shipped: bool,
     /// It went on its way although it was shown to be disputed, as this.
@@ -55,6 +60,9 @@ impl Memory {
 }
 
 /// Places all orders; returns what was remembered of each.
+///
+/// # Errors
+/// A buyer did not come to its end: what was promised to it is not known.
 pub(super) async fn buy(
     people: Arc<People>,
     scripts: Vec<Script>,
@@ -62,7 +70,7 @@ pub(super) async fn buy(
     placed: watch::Sender<u32>,
     next: watch::Receiver<u32>,
     tracker: &TaskTracker,
-) -> Vec<Memory> {
+) -> Result<Vec<Memory>, StartError> {
     let (tickets, scripts) = (Arc::new(AtomicU32::new(0)), Arc::new(scripts));
     let placed = Arc::new(placed);
     let buyers = (0..AT_ONCE).map(|_| {
@@ -91,8 +99,17 @@ pub(super) async fn buy(
             }
         })
     });
-    let memories = futures::future::join_all(buyers).await;
-    memories.into_iter().flat_map(Result::unwrap_or_default).collect()
+    all_of(buyers).await
+}
+
+/// What all of them remember, once the last has come to its end.
+async fn all_of(buyers: impl Iterator<Item = JoinHandle<Vec<Memory>>>) -> Result<Vec<Memory>, StartError> {
+    let mut memories = Vec::new();
+    for remembered in futures::future::join_all(buyers).await {
+        let remembered = remembered.map_err(|e| format!("a buyer did not come to its end: {e}"))?;
+        memories.extend(remembered);
+    }
+    Ok(memories)
 }
 
 async fn follow(
@@ -149,4 +166,19 @@ pub(super) async fn place(buyer: &Person, memory: &mut Memory) -> Result<(), Str
     }
     memory.accepted |= matches!(answer.status, 200..=202);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_buyer_that_does_not_come_to_its_end_is_told_instead_of_forgotten() {
+        let tracker = TaskTracker::new();
+        let one = || tracker.spawn(async { vec![Memory::default()] });
+        assert_eq!(all_of([one(), one()].into_iter()).await.unwrap().len(), 2);
+        let panics = tracker.spawn(async { panic!("as a test wants it") });
+        let error = all_of([one(), panics].into_iter()).await.unwrap_err();
+        assert!(error.to_string().contains("as a test wants it"), "{error}");
+    }
 }

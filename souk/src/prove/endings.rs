@@ -19,6 +19,8 @@ const PATIENT: Duration = Duration::from_millis(100);
 
 const VISA: &str = "pm_card_visa";
 const SECURE: &str = "pm_card_threeDSecure2Required";
+/// Its bank takes refunds, and sends them back to the shop.
+const REFUNDS_RETURN: &str = "pm_card_refundFail";
 const DECLINED: [&str; 2] = [
     "pm_card_chargeDeclined",
     "pm_card_chargeDeclinedInsufficientFunds",
@@ -46,6 +48,7 @@ impl Placed<'_> {
         let Some(card) = self.card() else {
             return Ok(());
         };
+        memory.sent_back.returned = card == REFUNDS_RETURN;
         let mut state = self.people.stripe.confirm(&intent, card).await?;
         if state == "requires_action" {
             state = self.people.stripe.authenticate(&intent, true).await?;
@@ -108,7 +111,7 @@ impl Placed<'_> {
             E::Decline | E::Cancel | E::Leave | E::SecureLeft | E::CancelledAtStripe => None,
             E::Secure => Some(SECURE),
             E::RefundPends => Some("pm_card_pendingRefund"),
-            E::RefundFails => Some("pm_card_refundFail"),
+            E::RefundFails => Some(REFUNDS_RETURN),
             E::DisputedOpen if self.script.heads => Some("pm_card_createDisputeInquiry"),
             E::DisputedOpen => Some("pm_card_createDispute"),
             _ => Some(VISA),
@@ -125,14 +128,13 @@ impl Placed<'_> {
                 self.refund(memory).await?;
             }
             E::Dashboard => {
-                let sent = stripe.refund(intent, None, &format!("{key}-all")).await?;
+                let sent = self.refund_at_stripe(intent, None, "all", memory).await?;
                 memory.did(sent, "all refunded in the dashboard");
             }
             E::DashboardParts => {
                 for part in [120, 35] {
-                    let sent = stripe
-                        .refund(intent, Some(part), &format!("{key}-{part}"))
-                        .await?;
+                    let name = part.to_string();
+                    let sent = self.refund_at_stripe(intent, Some(part), &name, memory).await?;
                     memory.did(sent, "a part refunded in the dashboard");
                 }
             }
@@ -186,18 +188,29 @@ impl Placed<'_> {
             Ending::RefundFails => self.script.heads,
             ending => ending == Ending::PayAndRefund,
         };
-        let ask = match all {
-            true => json!({"orderId": self.order}),
-            false => json!({"orderId": self.order, "amount": "1.50"}),
+        let (minor, ask) = match all {
+            true => (None, json!({"orderId": self.order})),
+            false => (Some(150), json!({"orderId": self.order, "amount": "1.50"})),
         };
         let key = format!("{}-refund", memory.key);
-        let answer = self
-            .people
-            .admin
-            .call("POST", "/api/payments/refund", Some(&ask), &key)
-            .await?;
-        memory.saw_refunded = all && answer.status == 200;
+        let admin = &self.people.admin;
+        let answer = admin.call("POST", "/api/payments/refund", Some(&ask), &key).await;
+        let sent = memory.sent_back.told(minor, answer)?;
+        memory.saw_refunded = all && sent;
         Ok(())
+    }
+
+    /// Somebody sends money back in Stripe's dashboard; whether it went.
+    async fn refund_at_stripe(
+        &self,
+        intent: &str,
+        minor: Option<i64>,
+        name: &str,
+        memory: &mut Memory,
+    ) -> Result<bool, String> {
+        let key = format!("{}-{name}", memory.key);
+        let answer = self.people.stripe.refund(intent, minor, &key).await;
+        memory.sent_back.told(minor, answer)
     }
 
     /// The seller sends the order on its way.

@@ -9,6 +9,7 @@ use super::buyers::Memory;
 use super::outside::Stripe;
 use super::people::Person;
 use super::promises::Ended;
+use super::refunds::SentBack;
 
 /// What Stripe did for one order.
 #[derive(Debug, Default)]
@@ -125,11 +126,14 @@ impl Money {
         tally
     }
 
-    /// What is left of each order's money is what its status says.
+    /// What is left of each order's money is what its status says, and what went back what somebody was told.
     pub(super) fn kept(&self, memories: &[Memory], orders: &HashMap<i64, Ended>) -> Tally {
-        let (mut tally, none) = (Tally::default(), OfOrder::default());
+        let (mut tally, none, nothing) = (Tally::default(), OfOrder::default(), SentBack::default());
+        let told = memories.iter().filter_map(|m| Some((m.order?, &m.sent_back)));
+        let told: HashMap<i64, &SentBack> = told.collect();
         for (id, order) in orders {
             let of_order = self.orders.get(id).unwrap_or(&none);
+            let told = told.get(id).copied().unwrap_or(&nothing);
             let OfOrder {
                 taken,
                 back,
@@ -144,12 +148,12 @@ impl Money {
                 "cancelled" => taken == back + with_banks || again,
                 "refunded" => (taken == back || again) && taken > 0,
                 "confirmed" | "pending" => taken == 0 && cancelled == 0,
-                _ => taken == order.total_minor && back < taken,
+                _ => taken == order.total_minor && back < taken && told.fits(back + returned, back),
             };
             tally.note((!fits).then(|| {
                 format!(
-                    "order {id} is {}: Stripe took {taken}, gave back {back}, of {returned} it came again, banks have \
-                     {with_banks}; {cancelled} intents are cancelled",
+                    "order {id} is {}: Stripe took {taken}, {back} went back, {returned} did so and came again, banks have \
+                     {with_banks}; {cancelled} intents are cancelled; of refunds was told {told:?}",
                     order.status
                 )
             }));
@@ -163,48 +167,16 @@ impl Money {
         tally
     }
 
+    /// The orders that are disputed, and how their disputes stand.
+    pub(super) fn disputed(&self) -> impl Iterator<Item = (i64, String)> {
+        let disputed = self.orders.iter().filter(|(_, o)| !o.disputes.is_empty());
+        disputed.map(|(id, of_order)| (*id, of_order.disputes.join(", ")))
+    }
+
     /// Each object moved in our ledger what it moved on Stripe's balance, for the same order: nothing is there twice,
     /// and nothing is lost.
     pub(super) async fn posted(&self, admin: &Person) -> Result<Tally, String> {
         Ok(compare(&self.moved, &ledger(admin).await?))
-    }
-
-    /// An order says of its dispute what Stripe says, and is not shipped while it runs.
-    pub(super) async fn disputes(
-        &self,
-        admin: &Person,
-        memories: &[Memory],
-        orders: &HashMap<i64, Ended>,
-    ) -> Result<Tally, String> {
-        let mut tally = Tally::default();
-        for (id, of_order) in self.orders.iter().filter(|(_, o)| !o.disputes.is_empty()) {
-            let Some(order) = orders.get(id) else {
-                tally.note(Some(format!("order {id} is disputed and gone")));
-                continue;
-            };
-            let theirs = of_order.disputes.join(", ");
-            if order.dispute != theirs {
-                let ours = &order.dispute;
-                tally.note(Some(format!(
-                    "the dispute of order {id} is {theirs} at Stripe and {ours:?} here"
-                )));
-                continue;
-            }
-            let ended = matches!(theirs.as_str(), "won" | "warning_closed");
-            let wrong = match order.status.as_str() {
-                "paid" | "processing" if !ended => shipped(admin, *id, &order.status).await?,
-                _ => None,
-            };
-            tally.note(wrong);
-        }
-        for memory in memories {
-            if let (Some(order), Some(dispute)) = (memory.order, &memory.shipped_in_dispute) {
-                tally.note(Some(format!(
-                    "order {order} went on its way though it said that its dispute is {dispute}"
-                )));
-            }
-        }
-        Ok(tally)
     }
 }
 
@@ -225,21 +197,6 @@ fn compare(stripe: &BTreeMap<String, Moved>, ours: &BTreeMap<String, Moved>) -> 
         }));
     }
     tally
-}
-
-/// Tries to send a disputed order on its way; what is wrong if that is not refused for this.
-async fn shipped(admin: &Person, order: i64, status: &str) -> Result<Option<String>, String> {
-    let next = if status == "paid" { "processing" } else { "shipped" };
-    let path = format!("/api/orders/{order}/status");
-    let body = serde_json::json!({"status": next});
-    let answer = admin.call("PUT", &path, Some(&body), "").await?;
-    let refused = answer.status == 409 && answer.text("/code") == "order-disputed";
-    Ok((!refused).then(|| {
-        format!(
-            "order {order} is disputed, and {next} was answered {}",
-            answer.body
-        )
-    }))
 }
 
 /// What each object moved in the ledger.
@@ -296,24 +253,44 @@ pub(super) fn number(value: &Value, pointer: &str) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn money(of_order: OfOrder) -> Money {
-        Money {
-            orders: HashMap::from([(7, of_order)]),
+impl Money {
+    fn of_order(id: i64, of_order: OfOrder) -> Self {
+        Self {
+            orders: HashMap::from([(id, of_order)]),
             moved: BTreeMap::new(),
             objects: BTreeMap::new(),
         }
+    }
+
+    /// Books of one order that is disputed.
+    pub(super) fn disputed_as(order: i64, status: &str) -> Self {
+        let disputes = vec![status.to_owned()];
+        Self::of_order(
+            order,
+            OfOrder {
+                disputes,
+                ..OfOrder::default()
+            },
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::http::Answer;
+    use super::*;
+
+    fn money(of_order: OfOrder) -> Money {
+        Money::of_order(7, of_order)
     }
 
     fn order(status: &str) -> HashMap<i64, Ended> {
         let ended = Ended {
             status: status.to_owned(),
             total_minor: 1_800,
-            dispute: String::new(),
-            product: 1,
-            quantity: 1,
+            ..Ended::default()
         };
         HashMap::from([(7, ended)])
     }
@@ -358,7 +335,8 @@ mod tests {
             ("cancelled", came_back(0, 1_800), 0),
             ("cancelled", came_back(0, 1_799), 1),
             ("shipped", came_back(1_800, 1_800), 1),
-            ("paid", taken(1_800, 1, 150, 1_650), 0),
+            ("paid", taken(1_800, 1, 0, 1_800), 0),
+            ("delivered", taken(1_799, 1, 0, 0), 1),
             ("shipped", taken(1_800, 1, 1_800, 0), 1),
             ("refunded", taken(1_800, 1, 1_800, 0), 0),
             ("refunded", taken(1_800, 1, 1_799, 0), 1),
@@ -382,6 +360,34 @@ mod tests {
                 .broken,
             1
         );
+    }
+
+    // PAY-12, PAY-13
+    #[test]
+    fn a_part_that_went_back_twice_or_not_or_for_nobody_is_found() {
+        let mut remembers = Memory {
+            order: Some(7),
+            charged: true,
+            ..Memory::default()
+        };
+        let answer = Answer {
+            status: 200,
+            body: json!({"amount": "1.50", "status": "succeeded"}),
+        };
+        assert_eq!(remembers.sent_back.told(Some(150), Ok(answer)), Ok(true));
+        let remembers = [remembers];
+        for (memories, back, broken) in [
+            (&remembers[..], 150, 0),
+            (&remembers[..], 300, 1),
+            (&remembers[..], 0, 1),
+            (&[], 150, 1),
+            (&[], 0, 0),
+        ] {
+            for status in ["paid", "processing", "shipped", "delivered"] {
+                let tally = money(taken(1_800, 1, back, 0)).kept(memories, &order(status));
+                assert_eq!(tally.broken, broken, "{status}, {back}: {tally:?}");
+            }
+        }
     }
 
     #[test]

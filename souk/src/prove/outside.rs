@@ -46,13 +46,11 @@ impl Stripe {
         .await
     }
 
-    /// Sends money back in the dashboard, all that is left without an amount; whether it did.
-    pub(super) async fn refund(&self, intent: &str, minor: Option<i64>, key: &str) -> Result<bool, String> {
+    /// Sends money back in the dashboard, all that is left without an amount.
+    pub(super) async fn refund(&self, intent: &str, minor: Option<i64>, key: &str) -> Result<Answer, String> {
         let amount = minor.map_or_else(String::new, |minor| format!("&amount={minor}"));
-        let answer = self
-            .ask("/v1/refunds", &format!("payment_intent={intent}{amount}"), key)
-            .await?;
-        Ok(answer.status == 200)
+        self.ask("/v1/refunds", &format!("payment_intent={intent}{amount}"), key)
+            .await
     }
 
     /// A bank disputes what is left of a payment, or only asks; the dispute, unless there was nothing left.

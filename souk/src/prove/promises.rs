@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use pg::audit::Tally;
 
 use super::buyers::{Memory, place};
+use super::disputes;
 use super::money::{Money, minor, number, text};
 use super::people::{People, Person};
 use crate::audit::Line;
 
 /// An order as it is in the end.
+#[derive(Default)]
 pub(super) struct Ended {
     pub(super) status: String,
     pub(super) total_minor: i64,
@@ -40,7 +42,7 @@ pub(super) async fn check(people: &People, memories: &mut [Memory]) -> Result<Ke
     let orders = all_orders(&people.admin).await?;
     let money = Money::of(&people.stripe).await?;
     let posted = money.posted(&people.admin).await?;
-    let disputes = money.disputes(&people.admin, memories, &orders).await?;
+    let shipping = disputes::try_to_ship(&people.admin, &money, &orders).await?;
     let line = |rule, holds, tally| Line { rule, holds, tally };
     let lines = vec![
         line("ORD-5", "one key is one order", keys(memories, &orders)),
@@ -67,12 +69,12 @@ pub(super) async fn check(people: &People, memories: &mut [Memory]) -> Result<Ke
         line(
             "PAY-15",
             "an order says what its dispute is, and is not shipped meanwhile",
-            disputes,
+            disputes::told(&money, memories, &orders, &shipping),
         ),
         line(
             "STK-3",
             "shelves hold what was not sold",
-            shelves(people, &orders).await?,
+            shelves(&stocked(people).await?, &orders),
         ),
     ];
     Ok(Kept {
@@ -137,22 +139,38 @@ fn seen(memories: &[Memory], orders: &HashMap<i64, Ended>) -> Tally {
     tally
 }
 
-async fn shelves(people: &People, orders: &HashMap<i64, Ended>) -> Result<Tally, String> {
+/// A shelf as it was at first, and as it is in the end.
+struct Shelf {
+    product: i64,
+    stock: i64,
+    left: Option<i64>,
+}
+
+async fn stocked(people: &People) -> Result<Vec<Shelf>, String> {
+    let mut shelves = Vec::new();
+    for &(product, stock) in &people.products {
+        let answer = people.gateway.get(&format!("/api/products/{product}")).await?;
+        let left = answer.number("/stockQuantity");
+        shelves.push(Shelf { product, stock, left });
+    }
+    Ok(shelves)
+}
+
+fn shelves(shelves: &[Shelf], orders: &HashMap<i64, Ended>) -> Tally {
     let mut tally = Tally::default();
-    for (product, stock) in &people.products {
+    for Shelf { product, stock, left } in shelves {
         let sold: i64 = orders
             .values()
             .filter(|o| o.product == *product && o.status != "cancelled")
             .map(|o| o.quantity)
             .sum();
-        let answer = people.gateway.get(&format!("/api/products/{product}")).await?;
-        let left = answer.number("/stockQuantity").unwrap_or(-1);
+        let left = left.unwrap_or(-1);
         let wrong = left < 0 || sold > *stock || left != stock - sold;
         tally.note(
             wrong.then(|| format!("product {product}: of {stock}, {sold} are sold and {left} are left")),
         );
     }
-    Ok(tally)
+    tally
 }
 
 async fn all_orders(admin: &Person) -> Result<HashMap<i64, Ended>, String> {
@@ -177,5 +195,126 @@ async fn all_orders(admin: &Person) -> Result<HashMap<i64, Ended>, String> {
             return Ok(orders);
         }
         path = format!("/api/orders?as=admin&limit=100&cursor={cursor}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn orders<const N: usize>(orders: [(i64, &str); N]) -> HashMap<i64, Ended> {
+        let ended = |(id, status): (i64, &str)| {
+            let ended = Ended {
+                status: status.to_owned(),
+                product: 3,
+                quantity: 2,
+                ..Ended::default()
+            };
+            (id, ended)
+        };
+        orders.into_iter().map(ended).collect()
+    }
+
+    fn accepted(order: i64) -> Memory {
+        Memory {
+            order: Some(order),
+            accepted: true,
+            ..Memory::default()
+        }
+    }
+
+    // ORD-5
+    #[test]
+    fn a_key_with_two_orders_an_order_with_two_keys_and_one_that_is_gone_or_nobodys_are_found() {
+        let doubled = Memory {
+            second: Some(8),
+            ..accepted(7)
+        };
+        let refused = Memory {
+            order: Some(7),
+            ..Memory::default()
+        };
+        let (seven, both) = (orders([(7, "paid")]), orders([(7, "paid"), (8, "paid")]));
+        for (memories, orders, broken) in [
+            (vec![accepted(7)], &seven, 0),
+            (vec![accepted(7), accepted(8)], &both, 0),
+            (vec![accepted(7), refused.clone()], &seven, 1),
+            (vec![doubled, accepted(8)], &both, 2),
+            (vec![accepted(7), accepted(8)], &seven, 1),
+            (vec![accepted(7)], &both, 1),
+            (vec![accepted(7)], &orders([(7, "paid"), (8, "cancelled")]), 0),
+            (vec![refused], &orders([]), 0),
+        ] {
+            let tally = keys(&memories, orders);
+            assert_eq!(tally.broken, broken, "{tally:?}");
+        }
+    }
+
+    // ORD-8
+    #[test]
+    fn an_order_that_is_not_what_its_buyer_saw_is_found() {
+        const ALL: [&str; 7] = [
+            "confirmed",
+            "paid",
+            "processing",
+            "shipped",
+            "delivered",
+            "cancelled",
+            "refunded",
+        ];
+        let saw = |change: fn(&mut Memory)| {
+            let mut memory = accepted(7);
+            change(&mut memory);
+            memory
+        };
+        for (memory, may_be) in [
+            (saw(|_| {}), &["confirmed", "paid", "cancelled"][..]),
+            (saw(|m| m.charged = true), &ALL[1..]),
+            (
+                saw(|m| m.saw_paid = true),
+                &["paid", "processing", "shipped", "delivered", "refunded"],
+            ),
+            (saw(|m| m.saw_shipped = true), &["shipped", "delivered"]),
+            (saw(|m| m.saw_refunded = true), &["refunded"]),
+            (saw(|m| m.saw_cancelled = true), &["cancelled"]),
+            (
+                saw(|m| (m.charged, m.saw_paid, m.saw_cancelled) = (true, true, true)),
+                &["cancelled"],
+            ),
+            (
+                saw(|m| (m.charged, m.saw_paid, m.saw_refunded) = (true, true, true)),
+                &["refunded"],
+            ),
+        ] {
+            for status in ALL {
+                let tally = seen(std::slice::from_ref(&memory), &orders([(7, status)]));
+                let fits = may_be.contains(&status);
+                assert_eq!(
+                    (tally.checked, tally.broken == 0),
+                    (1, fits),
+                    "{status}: {memory:?}"
+                );
+            }
+        }
+    }
+
+    // STK-3
+    #[test]
+    fn a_shelf_that_holds_more_or_less_than_was_not_sold_is_found() {
+        // Three orders of two each, of which one is cancelled.
+        let orders = orders([(7, "paid"), (8, "refunded"), (9, "cancelled")]);
+        for (product, stock, left, broken) in [
+            (3, 10, Some(6), 0),
+            (3, 4, Some(0), 0),
+            (3, 10, Some(4), 1),
+            (3, 10, Some(7), 1),
+            (3, 3, Some(-1), 1),
+            (3, 3, Some(0), 1),
+            (3, 10, None, 1),
+            (4, 10, Some(10), 0),
+        ] {
+            let tally = shelves(&[Shelf { product, stock, left }], &orders);
+            assert_eq!(tally.broken, broken, "{tally:?}");
+        }
     }
 }

@@ -156,3 +156,67 @@ pub(super) fn announce(args: &ProveArgs, plan: &Plan) -> String {
         plan.blows.len() - usize::try_from(args.kills).unwrap_or_default()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use pg::audit::Tally;
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::audit::AsOf;
+
+    fn proved() -> Report {
+        let line = || Line {
+            rule: "ORD-5",
+            holds: "one key is one order",
+            tally: Tally::default(),
+        };
+        Report {
+            args: ProveArgs {
+                orders: 60,
+                kills: 6,
+                seed: 3,
+                report: None,
+                keep: None,
+            },
+            struck: BTreeMap::new(),
+            at_stripe: 0,
+            endings: BTreeMap::new(),
+            done: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            reconciled: String::new(),
+            quiet: Ok(Duration::ZERO),
+            bought_for: Duration::ZERO,
+            audit: Audit {
+                as_of: AsOf::quiet(OffsetDateTime::UNIX_EPOCH),
+                lines: vec![line()],
+                came_back: Vec::new(),
+                left_out: 0,
+            },
+            promises: vec![line()],
+        }
+    }
+
+    #[test]
+    fn a_broken_promise_a_wrong_book_an_order_in_motion_and_work_left_over_are_no_proof() {
+        let broken = |lines: &mut Vec<Line>| lines[0].tally.note(Some("order 7 is gone".to_owned()));
+        let (mut promise, mut book, mut moving, mut busy) = (proved(), proved(), proved(), proved());
+        broken(&mut promise.promises);
+        broken(&mut book.audit.lines);
+        moving.audit.left_out = 1;
+        busy.quiet = Err("3 events".to_owned());
+        assert!(proved().holds());
+        assert_eq!(proved().lines().last().unwrap(), "Proved: every invariant holds.");
+        for (report, said) in [
+            (promise, "- BROKEN ORD-5: order 7 is gone"),
+            (book, "- BROKEN ORD-5: order 7 is gone"),
+            (moving, "- 1 orders are still in motion"),
+            (busy, "WORK WAS LEFT OVER: 3 events."),
+        ] {
+            assert!(!report.holds());
+            let lines = report.lines();
+            assert!(lines.iter().any(|line| line == said), "{lines:?}");
+            assert!(lines.last().unwrap().starts_with("NOT PROVED."), "{lines:?}");
+        }
+    }
+}

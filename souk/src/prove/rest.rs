@@ -125,3 +125,52 @@ pub(super) fn told(meanwhile: &[Result<Reconciliation, String>], rest: &Rest) ->
         rest.reconciled.iter().map(repaired).sum::<usize>(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use payment_service::domain::drift::{Finding, Kind};
+
+    use super::*;
+
+    fn run(findings: &[bool]) -> Reconciliation {
+        let finding = |repaired: &bool| Finding {
+            kind: Kind::Refund,
+            object_id: "re_1".to_owned(),
+            order: None,
+            what: "it is succeeded over there and unknown here".to_owned(),
+            minor: 150,
+            currency: "USD".to_owned(),
+            repaired: *repaired,
+        };
+        Reconciliation {
+            id: 1,
+            scope: Scope::All,
+            checked: Kind::ALL.map(|kind| (kind, 1)),
+            findings: findings.iter().map(finding).collect(),
+        }
+    }
+
+    // PAY-16
+    #[test]
+    fn what_no_reconciliation_could_explain_and_what_the_last_one_still_found_are_found() {
+        let (repaired, unexplained) = (true, false);
+        for (meanwhile, afterwards, broken) in [
+            (&[][..], &[&[][..]][..], 0),
+            (&[&[repaired][..]], &[&[repaired], &[]], 0),
+            (&[&[unexplained]], &[&[]], 1),
+            (&[], &[&[unexplained], &[]], 1),
+            (&[], &[&[], &[repaired, repaired]], 2),
+            (&[], &[&[], &[unexplained, repaired]], 2),
+        ] {
+            let mut runs: Vec<_> = meanwhile.iter().map(|findings| Ok(run(findings))).collect();
+            runs.push(Err("Stripe did not answer".to_owned()));
+            let rest = Rest {
+                quiet: Ok(Duration::ZERO),
+                reconciled: afterwards.iter().map(|findings| run(findings)).collect(),
+            };
+            let tally = explained(&runs, &rest).tally;
+            assert_eq!(tally.broken, broken, "{meanwhile:?} {afterwards:?}: {tally:?}");
+            assert!(tally.checked >= 3, "{tally:?}");
+        }
+    }
+}

@@ -30,8 +30,7 @@ pub fn all() -> Vec<Source> {
 }
 
 fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries {
+    for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             if path.file_name().is_some_and(|name| name != "target") {

@@ -1,7 +1,8 @@
 //! The disk is full, or PostgreSQL is gone: orders are refused, nothing is lost, and it goes on by itself.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,38 +12,113 @@ use crate::up::{Folder, souk};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A small disk in memory. Only root may mount one.
-struct Disk(PathBuf);
+/// Names the disk to the test once more, where somebody else has mounted it.
+const MOUNTED: &str = "SOUK_TEST_DISK";
+const SIZE: &str = "size=400m,mode=755";
+
+/// A small disk in memory.
+struct Disk {
+    path: PathBuf,
+    /// What unmounts it, where it is ours to unmount.
+    umount: Vec<String>,
+}
 
 impl Disk {
-    fn mount(size: &str) -> Option<Self> {
+    /// Mounts one, for which it takes root, or sudo that asks for no password; or says why not.
+    fn mount() -> Result<Self, String> {
+        if let Some(path) = mounted() {
+            let umount = Vec::new();
+            return Ok(Self { path, umount });
+        }
         let path = std::env::temp_dir().join(format!("souk-disk-{}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a folder");
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size},mode=755"), "tmpfs"])
-            .arg(&path)
-            .status();
-        mount.is_ok_and(|status| status.success()).then_some(Self(path))
+        let folder = std::fs::metadata(&path).expect("the folder");
+        let options = format!("{SIZE},uid={},gid={}", folder.uid(), folder.gid());
+        let mut why = String::new();
+        for before in ["", "sudo -n "] {
+            let words = |rest: &str| format!("{before}{rest}").split(' ').map(str::to_owned).collect();
+            let mount: Vec<String> = words(&format!("mount -t tmpfs -o {options} tmpfs"));
+            match said(&mount, &path) {
+                Ok(_) => {
+                    let umount = words("umount -l");
+                    return Ok(Self { path, umount });
+                }
+                Err(said) => why = format!("{why}{}: {said}\n", mount.join(" ")),
+            }
+        }
+        drop(std::fs::remove_dir(&path));
+        Err(why)
     }
 
     /// Fills it to the last byte.
     fn fill(&self) {
-        let mut file = std::fs::File::create(self.0.join("filler")).expect("a file");
+        let mut file = std::fs::File::create(self.path.join("filler")).expect("a file");
         for block in [1 << 20, 1 << 10, 1] {
             while file.write_all(&vec![0; block]).is_ok() {}
         }
     }
 
     fn make_room(&self) {
-        std::fs::remove_file(self.0.join("filler")).expect("removed");
+        std::fs::remove_file(self.path.join("filler")).expect("removed");
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        drop(Command::new("umount").arg("-l").arg(&self.0).status());
-        drop(std::fs::remove_dir(&self.0));
+        if !self.umount.is_empty() {
+            drop(said(&self.umount, &self.path));
+            drop(std::fs::remove_dir(&self.path));
+        }
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how the test tells itself where the disk is"
+)]
+fn mounted() -> Option<PathBuf> {
+    std::env::var(MOUNTED).ok().map(PathBuf::from)
+}
+
+/// What a command says that ends with `path`; an error if it fails.
+fn said(words: &[String], path: &Path) -> Result<String, String> {
+    let (program, arguments) = words.split_first().expect("a program");
+    let output = Command::new(program).args(arguments).arg(path).output();
+    let output = output.map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    if output.status.success() {
+        Ok(said)
+    } else {
+        Err(said)
+    }
+}
+
+/// Runs a test of this file once more, in namespaces of its own in which a disk is mounted. Root inside, it mounts; then it
+/// is who it was, since PostgreSQL does not run as root.
+fn once_more_with_a_disk(test: &str, why: &str) {
+    let folder = Folder::new("disk");
+    std::fs::create_dir_all(&folder.0).expect("a folder");
+    let whose = std::fs::metadata(&folder.0).expect("the folder");
+    let script = format!(
+        "mount -t tmpfs -o {SIZE} tmpfs \"$1\" || exit; echo mounted
+         exec env {MOUNTED}=\"$1\" unshare -U --map-user={} --map-group={} \"$0\" --exact full_disk::{test} --nocapture",
+        whose.uid(),
+        whose.gid()
+    );
+    let program = std::env::current_exe().expect("the test's own path");
+    let mut unshare: Vec<String> = ["unshare", "-Urm", "sh", "-c", &script].map(str::to_owned).into();
+    unshare.push(program.display().to_string());
+    let ran = said(&unshare, &folder.0);
+    let said = ran.as_ref().unwrap_or_else(|said| said);
+    assert!(
+        said.lines().any(|line| line == "mounted"),
+        "this test fills a disk of its own: run it as root, with sudo that asks for no password, or where everybody may \
+         have user namespaces\n{why}unshare: {said}"
+    );
+    assert!(
+        ran.is_ok() && said.contains("test result: ok. 1 passed"),
+        "{said}"
+    );
 }
 
 /// A customer of the demo, and something that there is enough of.
@@ -91,8 +167,17 @@ async fn nothing_is_lost(up: &SoukUp, data: &str, customer: &Person, product: i6
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_full_disk_orders_are_refused_and_go_on_once_there_is_room() {
-    let Some(disk) = Disk::mount("400m") else { return };
-    let folder = disk.0.join("data");
+    match Disk::mount() {
+        Ok(disk) => sell_while_it_fills(&disk).await,
+        Err(why) => once_more_with_a_disk(
+            "on_a_full_disk_orders_are_refused_and_go_on_once_there_is_room",
+            &why,
+        ),
+    }
+}
+
+async fn sell_while_it_fills(disk: &Disk) {
+    let folder = disk.path.join("data");
     let data = folder.display().to_string();
     let up = SoukUp::start(&folder, free_ports(6), &["--rate-limit", "off"]);
     let (customer, mug) = customer(&up).await;
