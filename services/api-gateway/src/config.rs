@@ -42,6 +42,8 @@ pub struct RateNumbers {
     pub auth_burst: u32,
     /// Searches a minute.
     pub search: u32,
+    /// Files of pictures a minute.
+    pub images: u32,
     /// Orders placed a minute.
     pub checkout: u32,
     /// Payment writes a minute, by address.
@@ -111,6 +113,7 @@ impl RateNumbers {
             a_minute("SEARCH_PER_MINUTE", 120),
             a_minute("CHECKOUT_PER_MINUTE", 60),
         );
+        let images = a_minute("IMAGES_PER_MINUTE", 6_000);
         let (payments, webhook) = (
             a_minute("PAYMENTS_PER_MINUTE", 60),
             a_minute("WEBHOOK_PER_MINUTE", 12_000),
@@ -122,6 +125,7 @@ impl RateNumbers {
             auth,
             auth_burst,
             search,
+            images,
             checkout,
             payments,
             webhook,

@@ -138,6 +138,7 @@ impl Gateway {
             Class::Standard
             | Class::Auth
             | Class::Catalogue
+            | Class::Images
             | Class::Checkout
             | Class::Payments
             | Class::Webhook => timeouts.upstream,

@@ -17,6 +17,7 @@ use crate::shared_rate::SharedLimiter;
 pub(crate) enum Policy {
     Auth,
     Search,
+    Images,
     Checkout,
     Payments,
     Webhook,
@@ -25,9 +26,10 @@ pub(crate) enum Policy {
 
 impl Policy {
     /// Every policy.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Auth,
         Self::Search,
+        Self::Images,
         Self::Checkout,
         Self::Payments,
         Self::Webhook,
@@ -38,6 +40,7 @@ impl Policy {
         match self {
             Self::Auth => "auth",
             Self::Search => "search",
+            Self::Images => "images",
             Self::Checkout => "checkout",
             Self::Payments => "payments",
             Self::Webhook => "webhook",
@@ -49,7 +52,7 @@ impl Policy {
     fn by_address(self) -> bool {
         match self {
             Self::Auth | Self::Payments | Self::Webhook => true,
-            Self::Search | Self::Checkout | Self::Default => false,
+            Self::Search | Self::Images | Self::Checkout | Self::Default => false,
         }
     }
 }
@@ -163,6 +166,7 @@ impl Policies {
                 burst: self.numbers.auth_burst,
             },
             Policy::Search => even(self.numbers.search),
+            Policy::Images => even(self.numbers.images),
             Policy::Checkout => even(self.numbers.checkout),
             Policy::Payments => even(self.numbers.payments),
             Policy::Webhook => even(self.numbers.webhook),

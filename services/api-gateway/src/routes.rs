@@ -49,6 +49,8 @@ pub(crate) enum Class {
     Auth,
     /// The catalogue: searching it costs more than reading it.
     Catalogue,
+    /// Files of pictures: a page shows many, each costs little, and a browser keeps them.
+    Images,
     /// Placing orders.
     Checkout,
     Payments,
@@ -92,7 +94,7 @@ pub(crate) static TABLE: &[Route] = {
         ),
         route("/api/products/**", Product, Class::Catalogue, ReadAnyone),
         route("/api/categories/**", Product, Class::Standard, ReadAnyone),
-        route("/api/images/**", Product, Class::Standard, ReadAnyone),
+        route("/api/images/**", Product, Class::Images, ReadAnyone),
         route("/api/orders", Order, Class::Checkout, SignedIn),
         route("/api/orders/{id}", Order, Class::Standard, SignedIn),
         route("/api/orders/{id}/{*rest}", Order, Class::Standard, SignedIn),
@@ -130,12 +132,16 @@ impl Route {
         match self.class {
             Class::Auth => Policy::Auth,
             Class::Catalogue if is_read(method) && is_search(query) => Policy::Search,
+            Class::Images if is_read(method) => Policy::Images,
             Class::Checkout if *method == Method::POST => Policy::Checkout,
             Class::Payments if !is_read(method) => Policy::Payments,
             Class::Webhook => Policy::Webhook,
-            Class::Standard | Class::Catalogue | Class::Checkout | Class::Payments | Class::Upload => {
-                Policy::Default
-            }
+            Class::Standard
+            | Class::Catalogue
+            | Class::Images
+            | Class::Checkout
+            | Class::Payments
+            | Class::Upload => Policy::Default,
         }
     }
 
@@ -145,9 +151,12 @@ impl Route {
             // The image and the multipart frame around it.
             Class::Upload => 10 * 1024 * 1024 + 64 * 1024,
             Class::Webhook => 256 * 1024,
-            Class::Standard | Class::Auth | Class::Catalogue | Class::Checkout | Class::Payments => {
-                1024 * 1024
-            }
+            Class::Standard
+            | Class::Auth
+            | Class::Catalogue
+            | Class::Images
+            | Class::Checkout
+            | Class::Payments => 1024 * 1024,
         }
     }
 }

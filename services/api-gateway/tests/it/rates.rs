@@ -16,6 +16,7 @@ async fn limited() -> Gateway {
         rates.on = true;
         (rates.auth, rates.auth_burst) = (30, 10);
         (rates.search, rates.checkout, rates.payments) = (4, 3, 2);
+        rates.images = 40;
         (rates.webhook, rates.other) = (20, 6);
     })
     .await
@@ -178,6 +179,8 @@ async fn each_kind_of_route_has_an_allowance_of_its_own() {
     for (method, path, policy, quota) in [
         ("POST", "/api/auth/login", "auth", 30),
         ("GET", "/api/products?search=mug", "search", 4),
+        ("GET", "/api/images/7-card.webp", "images", 40),
+        ("DELETE", "/api/images/7-card.webp", "default", 6),
         ("POST", "/api/orders", "checkout", 3),
         ("POST", "/api/payments/create-intent", "payments", 2),
         ("POST", "/api/payments/webhook", "webhook", 20),
@@ -217,6 +220,25 @@ async fn each_kind_of_route_has_an_allowance_of_its_own() {
             .status,
         StatusCode::OK
     );
+}
+
+// GW-7
+#[tokio::test]
+async fn a_page_of_pictures_does_not_use_up_what_its_browser_needs_for_all_else() {
+    let gateway = limited().await;
+    for picture in 0..20 {
+        let file = format!("/api/images/{picture}-card.webp");
+        let shown = send(&gateway, "203.0.113.9", None, "GET", &file).await;
+        assert_eq!(shown.status, StatusCode::OK, "{file}");
+    }
+    let page = send(&gateway, "203.0.113.9", None, "GET", "/api/products").await;
+    assert!(page.header("ratelimit").starts_with("\"default\";r=5;"), "{page:?}");
+    for _ in 0..20 {
+        send(&gateway, "203.0.113.9", None, "GET", "/api/images/0-card.webp").await;
+    }
+    send(&gateway, "203.0.113.9", None, "GET", "/api/images/0-card.webp")
+        .await
+        .expect(429, "rate-limited");
 }
 
 // GW-7
