@@ -1,12 +1,22 @@
 """A little of everything that buyers and admins do, so that no series stays silent."""
 import http.client
 import json
+import struct
 import subprocess
 import threading
 import time
 import urllib.parse
+import zlib
 
 PASSWORD = "a long enough password 7"
+
+
+def png(side):
+    """A white square."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = (b"\0" + b"\xff" * side) * side
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 class Person:
@@ -27,6 +37,17 @@ class Person:
         answer = connection.getresponse()
         text = answer.read()
         return answer.status, json.loads(text) if text.startswith((b"{", b"[")) else {}
+
+    def upload(self, product, image):
+        """Adds a picture to a product, and returns the path of a file of it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        sent = b'--b\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n' + image + b"\r\n--b--\r\n"
+        headers = {"authorization": f"Bearer {self.token}", "content-type": "multipart/form-data; boundary=b"}
+        connection.request("POST", f"/api/products/{product}/upload-image", sent, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        assert answer.status == 200, text
+        return json.loads(text)["picture"]["card"]["webp"]
 
     def sign_up(self, role="customer"):
         status, answer = self.call("POST", "/api/auth/register", {"email": self.email, "password": PASSWORD, "first_name": "Ada", "role": role})
@@ -49,13 +70,14 @@ class Load:
                               text=True, env=servers.named, capture_output=True)
         assert made.returncode == 0, made.stdout + made.stderr
         self.admin = Person(self.gateway, "admin@check.example").sign_in()
-        seller = Person(self.gateway, "seller@check.example").sign_up("seller")
+        self.seller = seller = Person(self.gateway, "seller@check.example").sign_up("seller")
         self.products = []
         for n in range(10):
             status, answer = seller.call("POST", "/api/products", {"name": f"Checked mug {n}", "price": "18.00", "stock": 100000})
             assert status == 201, answer
             self.products.append(answer["id"])
         self.buyer = Person(self.gateway, "buyer@check.example").sign_up()
+        self.file = seller.upload(self.products[0], png(99))
         self.stop, self.orders, self.failed = threading.Event(), 0, []
         self.threads = [threading.Thread(target=self.shop, args=(n,), daemon=True) for n in range(2)]
 
@@ -84,6 +106,9 @@ class Load:
         for _ in range(3):
             buyer.call("GET", f"/api/products/{product}")
         buyer.call("GET", "/api/categories")
+        if turn % 5 == 0:
+            self.file = self.seller.upload(product, png(100 + turn % 2))
+        buyer.call("GET", self.file)
         buyer.call("GET", f"/api/nothing/{turn}")
         body = {"items": [{"productId": product, "quantity": 1 + turn % 3}], "shippingAddress": "1 Check Street"}
         status, order = buyer.call("POST", "/api/orders", body)

@@ -18,7 +18,13 @@ def rate(series, by, where=""):
     return f"sum by ({by}) (rate({series}{{{where}}}[$__rate_interval]))"
 
 
+def cached(results):
+    """The part of a cache's reads that ended so."""
+    return f'sum by (cache) (rate(cache_reads_total{{result=~"{results}"}}[$__rate_interval])) / sum by (cache) (rate(cache_reads_total[$__rate_interval]))'
+
+
 EDGE = 'service="api-gateway"'
+SHOWN = 'service="product-service", route="/images/{file}"'
 
 OVERVIEW = [
     stat("Requests", "reqps", f"sum(rate(http_requests_total{{{EDGE}}}[$__rate_interval]))"),
@@ -36,8 +42,7 @@ OVERVIEW = [
     graph("Open files", "short", ("sum by (job) (process_open_fds)", "{{job}}")),
     graph("Targets that answer", "short", ("sum by (job) (up)", "{{job}}")),
     ("table", "Versions", "short", [("max by (service, version, instance) (build_info)", "")], 12),
-    graph("Cache reads that hit", "percentunit",
-          ('sum by (cache) (rate(cache_reads_total{result="hit"}[$__rate_interval])) / sum by (cache) (rate(cache_reads_total[$__rate_interval]))', "{{cache}}")),
+    graph("Cache reads that hit", "percentunit", (cached("hit|shared"), "{{cache}}"), about="In the process or in Redis: nothing was loaded."),
 ]
 
 ORDERS = [
@@ -48,7 +53,8 @@ ORDERS = [
     stat("Dead jobs", "short", "sum(max by (queue) (jobs_dead))"),
     stat("Oldest event to hand over", "s", "max(outbox_oldest_seconds)"),
     graph("Orders placed and moved", "short", ("sum(rate(orders_placed_total[$__rate_interval])) * 60", "placed"),
-          ("sum by (to) (rate(orders_moved_total[$__rate_interval])) * 60", "{{to}}"), about="A minute."),
+          ("sum by (to) (rate(orders_moved_total[$__rate_interval])) * 60", "{{to}}"),
+          ("sum(rate(orders_turned_away_total[$__rate_interval])) * 60", "turned away"), about="A minute."),
     graph("Sagas begun and ended", "short", ("sum by (saga) (rate(saga_started_total[$__rate_interval])) * 60", "{{saga}} begun"),
           ("sum by (saga, end) (rate(saga_ended_total[$__rate_interval])) * 60", "{{saga}} {{end}}"), about="A minute."),
     graph("Open sagas by state", "short", ("max by (saga, state) (saga_open)", "{{saga}} {{state}}")),
@@ -69,6 +75,8 @@ ORDERS = [
     graph("p95 of a job", "s", (p(0.95, "job_seconds", "kind"), "{{kind}}")),
     graph("Events to hand over", "short", ("max by (service) (outbox_waiting)", "{{service}} waiting"),
           (rate("events_relayed_total", "service"), "{{service}} taken a second"), (rate("events_refused_total", "service"), "{{service}} not taken a second")),
+    graph("Attempts to send a mail", "short", ("sum by (outcome) (rate(mails_total[$__rate_interval])) * 60", "{{outcome}}"), about="A minute; all but `sent` and `refused` are tried again."),
+    graph("Mails that wait", "short", ('max(jobs_due{queue="mail"})', "due"), ('max(jobs_delayed{queue="mail"})', "to be tried again"), ('max(jobs_dead{queue="mail"})', "given up")),
 ]
 
 PAYMENTS = [
@@ -139,6 +147,7 @@ POSTGRES = [
 
 REDIS = [
     stat("Answers", "short", "min(redis_up)"),
+    stat("Processes without it", "short", "count(redis_connected == 0) or vector(0)"),
     stat("Clients", "short", "sum(redis_connected_clients)"),
     stat("Memory", "bytes", "sum(redis_memory_used_bytes)"),
     stat("Keys", "short", "sum(redis_db_keys)"),
@@ -150,7 +159,25 @@ REDIS = [
           ("sum(rate(redis_keyspace_hits_total[$__rate_interval])) / (sum(rate(redis_keyspace_hits_total[$__rate_interval])) + sum(rate(redis_keyspace_misses_total[$__rate_interval])))", "hits")),
     graph("Memory", "bytes", ("sum by (instance) (redis_memory_used_bytes)", "used"), ("sum by (instance) (redis_memory_max_bytes)", "at most")),
     graph("Network", "Bps", ("sum(rate(redis_net_input_bytes_total[$__rate_interval]))", "in"), ("sum(rate(redis_net_output_bytes_total[$__rate_interval]))", "out")),
+    graph("Services that have a connection", "short", ("sum by (service) (redis_connected)", "{{service}}"), about="Processes of each. One that has none goes on without Redis."),
+    graph("Cache reads that Redis answered", "percentunit", (cached("shared"), "{{cache}}"), about="Those that the process itself could not."),
     graph("Keys that go", "short", ("sum(rate(redis_expired_keys_total[$__rate_interval]))", "expired"), ("sum(rate(redis_evicted_keys_total[$__rate_interval]))", "evicted")),
+]
+
+PICTURES = [
+    stat("Calls that fail", "percentunit", '(sum(rate(image_storage_calls_total{outcome!="done"}[$__rate_interval])) or vector(0)) / sum(rate(image_storage_calls_total[$__rate_interval]))', "Of those to the folder or the bucket."),
+    stat("Bucket", "short", 'max(breaker_open{upstream="image-storage"}) or vector(0)', "1 while calls are refused; always 0 for a folder."),
+    stat("Full in a day", "short", 'sum(increase(image_storage_calls_total{outcome="full"}[1d]))', "Writes for which there was no room."),
+    stat("Uploads in a day", "short", 'sum(increase(image_render_seconds_count{outcome="done"}[1d]))'),
+    stat("Refused in a day", "short", "sum(increase(image_uploads_refused_total[1d]))", "Uploads, because too many were under way."),
+    stat("Swept in a day", "short", "sum(increase(images_swept_total[1d]))", "Pictures that no product named any more."),
+    graph("Calls to the storage", "ops", (rate("image_storage_calls_total", "operation, outcome"), "{{operation}} {{outcome}}")),
+    graph("Uploads", "short", ("sum by (outcome) (rate(image_render_seconds_count[$__rate_interval])) * 60", "{{outcome}}"),
+          ("sum(rate(image_uploads_refused_total[$__rate_interval])) * 60", "too many at once"), about="A minute."),
+    graph("Rendering", "s", (p(0.5, "image_render_seconds", "outcome"), "p50 {{outcome}}"), (p(0.95, "image_render_seconds", "outcome"), "p95 {{outcome}}")),
+    graph("Pictures shown", "reqps", (rate("http_requests_total", "status", SHOWN), "{{status}}")),
+    graph("p99 of showing one", "s", (p(0.99, "http_request_seconds", "service", SHOWN), "{{service}}")),
+    graph("Swept", "short", ("sum(increase(images_swept_total[1h]))", "in an hour")),
 ]
 
 DASHBOARDS = [
@@ -159,5 +186,6 @@ DASHBOARDS = [
     ("payments", "Souk: payments", "Money, and what the provider says.", PAYMENTS),
     ("gateway", "Souk: gateway", "The entry: rate, errors, duration by route; the promise to buyers.", GATEWAY),
     ("postgres", "Souk: PostgreSQL", "The databases, and the pools of those who use them.", POSTGRES),
+    ("pictures", "Souk: pictures", "Uploads, their rendering, and the folder or bucket that keeps them.", PICTURES),
     ("redis", "Souk: Redis", "The cache and the shared limits.", REDIS),
 ]
