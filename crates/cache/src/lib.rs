@@ -76,6 +76,12 @@ impl Caches {
         }
     }
 
+    /// The Redis of the second tier, where there is one.
+    #[must_use]
+    pub fn redis(&self) -> Option<&Redis> {
+        self.tier.as_ref().map(Tier::redis)
+    }
+
     /// A cache called `name` of at most `bound` entries in the process.
     #[must_use]
     pub fn cache<K, T>(&self, name: &'static str, bound: u64) -> Cache<K, T>

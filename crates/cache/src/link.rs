@@ -166,6 +166,12 @@ impl Redis {
         })
     }
 
+    /// Whether there is a connection now. It is looked at each second.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.live().is_some()
+    }
+
     /// Since when there has been this connection.
     pub(crate) fn since(&self) -> Option<Instant> {
         self.live().map(|live| live.since)

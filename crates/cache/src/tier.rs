@@ -95,6 +95,11 @@ struct Purges {
 }
 
 impl Tier {
+    /// The Redis that it is in.
+    pub(crate) fn redis(&self) -> &Redis {
+        &self.0.redis
+    }
+
     pub(crate) async fn open(
         url: &RedisUrl,
         service: &'static str,

@@ -29,4 +29,4 @@ pub use layer::{request_layer, with_fallbacks};
 pub use links::Links;
 pub use network::network_of;
 pub use problem::{FieldError, Problem, ProblemBody};
-pub use sessions::{SessionCopy, sessions_copied};
+pub use sessions::{SessionCopy, redis_dependency, sessions_copied};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache::{Redis, RedisUrl, redis};
-use runtime::Shared;
+use runtime::{Dependency, Shared};
 
 use crate::caller::SessionCheck;
 
@@ -18,9 +18,23 @@ const BELIEVED: Duration = Duration::from_secs(4);
 pub struct SessionCopy(Redis);
 
 impl SessionCopy {
+    /// The copy in the Redis at `url`, for `service`; none without a Redis.
+    pub async fn at(url: Option<&RedisUrl>, service: &'static str, shared: &Shared) -> Option<Self> {
+        match url {
+            Some(url) => Some(Self::open(url, service, shared).await),
+            None => None,
+        }
+    }
+
     /// The copy in the Redis at `url`, for `service`.
     pub async fn open(url: &RedisUrl, service: &'static str, shared: &Shared) -> Self {
         Self(Redis::open(url, service, &shared.tracker, &shared.stop).await)
+    }
+
+    /// The Redis that it is in.
+    #[must_use]
+    pub fn redis(&self) -> &Redis {
+        &self.0
     }
 
     /// Looks into the copy, and asks `truth` what it does not know.
@@ -86,16 +100,25 @@ impl SessionCopy {
 }
 
 /// `ask`, with the copy before it where there is a Redis.
-pub async fn sessions_copied(
-    redis: Option<&RedisUrl>,
-    service: &'static str,
-    shared: &Shared,
-    ask: SessionCheck,
-) -> SessionCheck {
-    match redis {
-        Some(url) => SessionCopy::open(url, service, shared).await.before(ask),
+#[must_use]
+pub fn sessions_copied(copy: Option<&SessionCopy>, ask: SessionCheck) -> SessionCheck {
+    match copy {
+        Some(copy) => copy.clone().before(ask),
         None => ask,
     }
+}
+
+/// How the connection to Redis is, for `/health/all`.
+#[must_use]
+pub fn redis_dependency(redis: &Redis) -> Dependency {
+    let redis = redis.clone();
+    Dependency::new("redis", move || {
+        std::future::ready(if redis.is_connected() {
+            Ok(())
+        } else {
+            Err("unreachable")
+        })
+    })
 }
 
 fn key(session: &str) -> String {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use types::Clock;
 
+use crate::dependency::{Condition, DEGRADED, Dependency, Health, OK};
 use crate::telemetry;
 
 /// What all services of one process share.
@@ -95,21 +96,18 @@ impl App {
     /// Puts a service together and adds `/live`, `/startup`, `/ready` and `/health` to its public router.
     #[must_use]
     pub fn new(name: &'static str, public: Router, readiness: Readiness, shared: &Shared) -> Self {
+        let draining = shared.clone();
+        let readiness: Readiness = Arc::new(move || match draining.draining() {
+            true => Box::pin(async { Err("draining".to_owned()) }),
+            false => readiness(),
+        });
         let ready = {
-            let (shared, readiness) = (shared.clone(), Arc::clone(&readiness));
+            let readiness = Arc::clone(&readiness);
             move || {
-                let (readiness, draining) = (Arc::clone(&readiness), shared.draining());
+                let readiness = Arc::clone(&readiness);
                 async move {
-                    let state = if draining {
-                        Err("draining".to_owned())
-                    } else {
-                        readiness().await
-                    };
-                    match state {
-                        Ok(()) => (
-                            StatusCode::OK,
-                            axum::Json(json!({"status": "ok", "service": name})),
-                        ),
+                    match readiness().await {
+                        Ok(()) => (StatusCode::OK, axum::Json(json!({"status": OK, "service": name}))),
                         Err(why) => (
                             StatusCode::SERVICE_UNAVAILABLE,
                             axum::Json(json!({"status": "unavailable", "service": name, "reason": why})),
@@ -118,7 +116,7 @@ impl App {
                 }
             }
         };
-        let live = || async { axum::Json(json!({"status": "ok"})) };
+        let live = || async { axum::Json(json!({"status": OK})) };
         let health = Router::new()
             .route("/live", get(live))
             .route("/startup", get(ready.clone()))
@@ -131,6 +129,33 @@ impl App {
             workers: Vec::new(),
             readiness,
         }
+    }
+
+    /// Adds `/health/all`, which tells of what the service uses: 200 as long as the service is ready, whatever it has to
+    /// do without. The gateway leaves it out: there it tells of all services.
+    #[must_use]
+    pub fn with_dependencies(mut self, dependencies: Vec<Dependency>) -> Self {
+        let (name, readiness) = (self.name, Arc::clone(&self.readiness));
+        let dependencies: Arc<[Dependency]> = dependencies.into();
+        let health = move || {
+            let (readiness, dependencies) = (Arc::clone(&readiness), Arc::clone(&dependencies));
+            async move {
+                let (ready, dependencies) = tokio::join!(readiness(), Dependency::all(&dependencies));
+                let (code, status) = match ready {
+                    Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+                    Ok(()) if dependencies.values().all(Condition::is_ok) => (StatusCode::OK, OK),
+                    Ok(()) => (StatusCode::OK, DEGRADED),
+                };
+                let health = Health {
+                    status: status.to_owned(),
+                    service: name.to_owned(),
+                    dependencies,
+                };
+                (code, axum::Json(health))
+            }
+        };
+        self.public = self.public.route("/health/all", get(health));
+        self
     }
 
     /// Adds `/metrics` to the public router. The gateway leaves it out: there it has an address of its own.

@@ -10,6 +10,7 @@ use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, StatusCode, Uri};
+use runtime::Dependency;
 use souk_http::{MaybeCaller, Problem, Verifier};
 use tower::ServiceExt as _;
 use tower_http::decompression::RequestDecompression;
@@ -34,6 +35,7 @@ struct Inner {
     policies: Arc<Policies>,
     upstreams: Upstreams,
     timeouts: Timeouts,
+    dependencies: Vec<Dependency>,
 }
 
 impl Gateway {
@@ -42,13 +44,20 @@ impl Gateway {
         policies: Arc<Policies>,
         upstreams: Upstreams,
         timeouts: Timeouts,
+        dependencies: Vec<Dependency>,
     ) -> Self {
         Self(Arc::new(Inner {
             verifier,
             policies,
             upstreams,
             timeouts,
+            dependencies,
         }))
+    }
+
+    /// What the gateway itself uses.
+    pub(crate) fn dependencies(&self) -> &[Dependency] {
+        &self.0.dependencies
     }
 
     pub(crate) fn upstreams(&self) -> &Upstreams {

@@ -25,7 +25,7 @@ use axum::Router;
 use axum::routing::any;
 use cache::Redis;
 use runtime::{App, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError, Worker};
-use souk_http::{Verifier, keys_from, request_layer, with_fallbacks};
+use souk_http::{Verifier, keys_from, redis_dependency, request_layer, with_fallbacks};
 
 pub use config::{Config, Neighbours, RateNumbers, Timeouts};
 pub use cors::Origins;
@@ -71,13 +71,12 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
         Arc::clone(&shared.clock),
     );
     series::begin();
-    let together = match config.redis.as_ref().filter(|_| config.rates.on) {
-        Some(url) => {
-            let redis = Redis::open(url, NAME, &shared.tracker, &shared.stop).await;
-            Some(SharedLimiter::new(redis))
-        }
+    let redis = match config.redis.as_ref().filter(|_| config.rates.on) {
+        Some(url) => Some(Redis::open(url, NAME, &shared.tracker, &shared.stop).await),
         None => None,
     };
+    let dependencies = redis.iter().map(redis_dependency).collect();
+    let together = redis.map(SharedLimiter::new);
     let policies = Policies::new(&config.rates, together, Arc::clone(&shared.clock));
     let policies = Arc::new(policies);
     let gateway = Gateway::new(
@@ -85,6 +84,7 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
         Arc::clone(&policies),
         Upstreams::new(neighbours, &shared),
         config.timeouts,
+        dependencies,
     );
 
     let mut router = Router::new();

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, StatusCode};
+use runtime::{Condition, DEGRADED, Dependency, OK};
 use serde_json::{Map, Value, json};
 use souk_http::{Json, etag};
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -36,27 +37,34 @@ async fn index() -> Json<Value> {
     }))
 }
 
-/// How each service is; 503 if one is not well. For people and dashboards: no probe should ask it, since one dead
-/// service must not take the others' entry away (OPS-1).
+/// How each service is, and what it uses; 503 if a service is not well. One that goes on without something that it uses is
+/// degraded, which is 200: the shop sells. For people and dashboards: no probe should ask it, since one dead service must
+/// not take the others' entry away (OPS-1).
 async fn health_all(State(gateway): State<Gateway>) -> Response {
-    let all = gateway.upstreams().health().await;
-    let well = all.iter().all(|health| health.status == "ok");
+    let (all, own) = tokio::join!(
+        gateway.upstreams().health(),
+        Dependency::all(gateway.dependencies())
+    );
+    let works = |status: &str| matches!(status, OK | DEGRADED);
+    let whole = own.values().all(Condition::is_ok) && all.iter().all(|seen| seen.status == OK);
+    let (status, word) = if !all.iter().all(|seen| works(&seen.status)) {
+        (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+    } else if whole {
+        (StatusCode::OK, OK)
+    } else {
+        (StatusCode::OK, DEGRADED)
+    };
     let services: Map<String, Value> = all
-        .iter()
-        .map(|health| {
-            let latency = u64::try_from(health.latency.as_millis()).unwrap_or(u64::MAX);
+        .into_iter()
+        .map(|seen| {
+            let latency = u64::try_from(seen.latency.as_millis()).unwrap_or(u64::MAX);
             (
-                health.name.to_owned(),
-                json!({"status": health.status, "latencyMs": latency}),
+                seen.name.to_owned(),
+                json!({"status": seen.status, "latencyMs": latency, "dependencies": seen.dependencies}),
             )
         })
         .collect();
-    let (status, word) = if well {
-        (StatusCode::OK, "ok")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
-    };
-    let body = json!({"status": word, "service": crate::NAME, "services": services});
+    let body = json!({"status": word, "service": crate::NAME, "dependencies": own, "services": services});
     (status, [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 

@@ -1,12 +1,14 @@
 //! The services behind the gateway, each with a breaker: one that is down is not asked again and again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use futures::future::join_all;
-use http::{Request, Response, StatusCode};
-use runtime::{Breaker, CallError, Neighbour, Shared};
+use http::{Request, Response};
+use runtime::{Breaker, CallError, Condition, Health, Neighbour, Shared};
+use tokio::time::timeout;
 
 use crate::NAME;
 use crate::body::Watch;
@@ -23,10 +25,15 @@ pub(crate) struct Upstreams {
     breakers: [Breaker; 4],
 }
 
-/// How one service is.
-pub(crate) struct Health {
+/// The most of a service's answer about itself that is read, in bytes.
+const HEALTH_AT_MOST: usize = 16 * 1024;
+
+/// How one service is, as the gateway sees it.
+pub(crate) struct Seen {
     pub(crate) name: &'static str,
-    pub(crate) status: &'static str,
+    /// What it says of itself, or a word for why it says nothing.
+    pub(crate) status: String,
+    pub(crate) dependencies: BTreeMap<String, Condition>,
     pub(crate) latency: Duration,
 }
 
@@ -71,25 +78,37 @@ impl Upstreams {
     }
 
     /// Asks each service how it is, all at once.
-    pub(crate) async fn health(&self) -> Vec<Health> {
+    pub(crate) async fn health(&self) -> Vec<Seen> {
         join_all(Upstream::ALL.map(|upstream| async move {
-            let (neighbour, _) = self.find(upstream);
-            let mut request = Request::new(Body::empty());
-            *request.uri_mut() = http::Uri::from_static("/health");
             let started = Instant::now();
-            let status = match neighbour.call(request, HEALTH_WITHIN).await {
-                Ok(answer) if answer.status() == StatusCode::OK => "ok",
-                Ok(_) => "unavailable",
-                Err(CallError::TimedOut) => "timeout",
-                Err(CallError::Unreachable(_) | CallError::Panicked) => "unreachable",
+            let said = timeout(HEALTH_WITHIN, self.ask_health(upstream)).await;
+            let (status, dependencies) = match said {
+                Ok(Ok(health)) => (health.status, health.dependencies),
+                Ok(Err(word)) => (word.to_owned(), BTreeMap::new()),
+                Err(_) => ("timeout".to_owned(), BTreeMap::new()),
             };
-            Health {
+            Seen {
                 name: upstream.name(),
                 status,
+                dependencies,
                 latency: started.elapsed(),
             }
         }))
         .await
+    }
+
+    async fn ask_health(&self, upstream: Upstream) -> Result<Health, &'static str> {
+        let (neighbour, _) = self.find(upstream);
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = http::Uri::from_static("/health/all");
+        let answer = match neighbour.call(request, HEALTH_WITHIN).await {
+            Ok(answer) => answer.into_body(),
+            Err(CallError::TimedOut) => return Err("timeout"),
+            Err(CallError::Unreachable(_) | CallError::Panicked) => return Err("unreachable"),
+        };
+        let body = axum::body::to_bytes(Body::new(answer), HEALTH_AT_MOST).await;
+        let health = body.ok().and_then(|body| serde_json::from_slice(&body).ok());
+        health.ok_or("unavailable")
     }
 
     fn find(&self, upstream: Upstream) -> (&Neighbour, &Breaker) {

@@ -85,6 +85,7 @@ pub fn app(state: AppState, identity: ServiceIdentity, shared: &Shared) -> App {
     let gauges = series::gauges(&state);
     App::new(NAME, public, readiness(state.db.clone()), shared)
         .with_metrics()
+        .with_dependencies(state.dependencies.clone())
         .with_worker(Worker::new("gauges", move |stop| gauges.clone().work(stop)))
         .with_internal(rpc::router(state, identity))
         .with_worker(Worker::new("checkout", move |stop| checkout.clone().work(stop)))

@@ -5,11 +5,13 @@ mod route;
 mod trouble;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
+use runtime::Dependency;
 use time::OffsetDateTime;
 
 use crate::domain::Letter;
@@ -61,7 +63,11 @@ impl MailSettings {
 
 /// Sends mails from one address.
 #[derive(Clone)]
-pub struct Mailer(MailSettings);
+pub struct Mailer {
+    settings: MailSettings,
+    /// What keeps mails from leaving, as the latest attempt has it.
+    stuck: Arc<Mutex<Option<Trouble>>>,
+}
 
 /// A mail that is about to be sent.
 #[derive(Debug)]
@@ -97,23 +103,40 @@ impl Header for AutoSubmitted {
 impl Mailer {
     /// As `settings` say. Connects when there is something to send.
     #[must_use]
-    pub const fn new(settings: MailSettings) -> Self {
-        Self(settings)
+    pub fn new(settings: MailSettings) -> Self {
+        Self {
+            settings,
+            stuck: Arc::default(),
+        }
     }
 
     /// How long [`send`](Self::send) takes at most, and a moment for the goodbye.
     #[must_use]
     pub const fn patience(&self) -> Duration {
-        self.0.patience
+        self.settings.patience
+    }
+
+    /// How mail is, as the latest attempt found it: nobody is called for this. A mail that nobody would take is no trouble
+    /// of the server's.
+    pub fn dependency(&self) -> Dependency {
+        let stuck = Arc::clone(&self.stuck);
+        Dependency::new("mail", move || {
+            let trouble = *stuck.lock().unwrap_or_else(PoisonError::into_inner);
+            std::future::ready(trouble.map_or(Ok(()), |trouble| Err(trouble.name())))
+        })
     }
 
     /// Sends one mail, or says why not.
     pub async fn send(&self, mail: &Mail<'_>) -> Result<(), MailError> {
         let message = self.write(mail)?;
-        match &self.0.route {
+        let sent = match &self.settings.route {
             Route::Folder(dir) => save(dir, mail, &message.formatted()).await,
-            Route::Smtp(server) => server.send(&message, self.0.patience).await,
-        }
+            Route::Smtp(server) => server.send(&message, self.settings.patience).await,
+        };
+        let trouble = sent.as_ref().err().map(|error| error.trouble);
+        *self.stuck.lock().unwrap_or_else(PoisonError::into_inner) =
+            trouble.filter(|trouble| *trouble != Trouble::Refused);
+        sent
     }
 
     /// The message, with the same Message-ID and date for each attempt. It says what is so by now.
@@ -124,7 +147,7 @@ impl Mailer {
             .to
             .parse()
             .map_err(|_| never("the account's address is none that mail can be sent to".to_owned()))?;
-        let id = format!("<{}@{}>", mail.key, self.0.from.email.domain());
+        let id = format!("<{}@{}>", mail.key, self.settings.from.email.domain());
         let Letter { subject, text, html } = mail.letter;
         // No line of ours begins with two hyphens, so that none is taken for the boundary.
         let body = MultiPart::alternative()
@@ -132,7 +155,7 @@ impl Mailer {
             .singlepart(SinglePart::plain(text.clone()))
             .singlepart(SinglePart::html(html.clone()));
         Message::builder()
-            .from(self.0.from.clone())
+            .from(self.settings.from.clone())
             .to(Mailbox::new(None, to))
             .subject(subject.clone())
             .message_id(Some(id))
@@ -233,6 +256,30 @@ mod tests {
             text.as_bytes(),
             "the same at each attempt while the letter is"
         );
+    }
+
+    // OPS-1
+    #[tokio::test]
+    async fn mail_is_as_its_latest_attempt_left_it() {
+        let dir = std::env::temp_dir().join(format!("souk-mailer-{}", uuid::Uuid::now_v7()));
+        let (letter, file) = (letter(), dir.join("mail"));
+        let mailer = mailer(Route::Folder(file.clone()));
+        assert_eq!(mailer.dependency().status().await, "ok");
+        // A file stands where the folder of mails should be made.
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(&file, "").unwrap();
+        mailer.send(&mail("ada@example.com", &letter)).await.unwrap_err();
+        assert_eq!(mailer.dependency().status().await, "unwritten");
+        mailer.send(&mail("ada", &letter)).await.unwrap_err();
+        assert_eq!(
+            mailer.dependency().status().await,
+            "unwritten",
+            "that was not the way's fault"
+        );
+        std::fs::remove_file(&file).unwrap();
+        mailer.send(&mail("ada@example.com", &letter)).await.unwrap();
+        assert_eq!(mailer.dependency().status().await, "ok");
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     // ORD-13

@@ -6,9 +6,11 @@ use std::time::Duration;
 use axum::extract::FromRef;
 use pg::fold::Fold;
 use pg::jobs::Queues;
-use runtime::{Breaker, Clock, Neighbour, ServiceIdentity, Shared, StartError, context};
+use runtime::{Breaker, Clock, Dependency, Neighbour, ServiceIdentity, Shared, StartError, context};
 use saga::{Engine, EngineSettings, FaultHook, Saga};
-use souk_http::{CursorKey, SessionCheck, Verifier, keys_from, sessions_at, sessions_copied};
+use souk_http::{
+    CursorKey, SessionCheck, SessionCopy, Verifier, keys_from, redis_dependency, sessions_at, sessions_copied,
+};
 use sqlx::{PgConnection, PgPool};
 
 use crate::config::{Config, Neighbours};
@@ -65,6 +67,8 @@ pub struct AppState {
     pub answer_within: Duration,
     /// Unpaid orders that one account may have; 0 for any number.
     pub max_open_orders: u32,
+    /// What it uses besides its database.
+    pub dependencies: Vec<Dependency>,
 }
 
 impl AppState {
@@ -100,6 +104,7 @@ impl AppState {
             mailer: Mailer::new(config.mail),
             links: config.tracking_links,
         };
+        let mail = sender.mailer.dependency();
         let queues = queues(&db, shared, config.jobs_poll).with(sender.handler());
         let checkout = Checkout {
             db: db.clone(),
@@ -124,13 +129,16 @@ impl AppState {
             checkout: checkout.clone(),
             max_open_orders: config.max_open_orders,
         };
+        let copy = SessionCopy::at(config.redis.as_ref(), NAME, shared).await;
+        let redis = copy.as_ref().map(|copy| redis_dependency(copy.redis()));
         Ok(Self {
+            dependencies: redis.into_iter().chain([mail]).collect(),
             orders,
             admission: Admission::new(config.checkouts_at_once, config.checkout_patience),
             placing: Fold::new(placing, shared.tracker.clone()),
             checkout,
             cancellation: engine(cancellation, &db, shared, &settings),
-            sessions: sessions_copied(config.redis.as_ref(), NAME, shared, sessions_at(user.clone())).await,
+            sessions: sessions_copied(copy.as_ref(), sessions_at(user.clone())),
             queues,
             verifier: Verifier::new(keys_from(user, config.jwks_file), Arc::clone(&clock)),
             cursors: CursorKey::new(config.cursor_secret),

@@ -29,10 +29,11 @@ use pg::MigrateError;
 use pg::fold::Fold;
 use pg::jobs::Queues;
 use runtime::{
-    App, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError, Worker, require_service,
+    App, Dependency, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError, Worker, require_service,
 };
 use souk_http::{
-    CursorKey, SessionCheck, Verifier, keys_from, request_layer, sessions_at, sessions_copied, with_fallbacks,
+    CursorKey, SessionCheck, SessionCopy, Verifier, keys_from, redis_dependency, request_layer, sessions_at,
+    sessions_copied, with_fallbacks,
 };
 use sqlx::PgPool;
 use time::OffsetDateTime;
@@ -96,6 +97,8 @@ pub struct AppState {
     pub(crate) cursors: CursorKey,
     /// Runs what the clock says.
     pub queues: Queues,
+    /// What it uses besides its database.
+    dependencies: Vec<Dependency>,
     verifier: Verifier,
     sessions: SessionCheck,
 }
@@ -148,7 +151,10 @@ impl AppState {
             db: db.clone(),
             clock: Arc::clone(&clock),
         };
+        let copy = SessionCopy::at(config.redis.as_ref(), NAME, shared).await;
+        let redis = copy.as_ref().map(|copy| redis_dependency(copy.redis()));
         Ok(Self {
+            dependencies: redis.into_iter().chain([stripe.dependency()]).collect(),
             beginning: Fold::new(beginning, tracker.clone()),
             observing: Fold::new(observing, tracker.clone()),
             storing: Fold::new(storing, tracker.clone()),
@@ -166,7 +172,7 @@ impl AppState {
             call_lease,
             stripe,
             verifier: Verifier::new(keys_from(user.clone(), config.jwks_file), Arc::clone(&clock)),
-            sessions: sessions_copied(config.redis.as_ref(), NAME, shared, sessions_at(user)).await,
+            sessions: sessions_copied(copy.as_ref(), sessions_at(user)),
             clock,
         })
     }
@@ -242,6 +248,7 @@ pub fn app(state: AppState, identity: ServiceIdentity, shared: &Shared) -> App {
     let queues = state.queues.clone();
     App::new(NAME, public, readiness(state.db.clone()), shared)
         .with_metrics()
+        .with_dependencies(state.dependencies.clone())
         .with_worker(Worker::new("gauges", move |stop| gauges.clone().work(stop)))
         .with_internal(internal(state.clone(), identity))
         .with_worker(Worker::new("relay", move |stop| relay.clone().work(stop)))

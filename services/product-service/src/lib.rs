@@ -23,7 +23,7 @@ use cache::{Cache, Caches, Tag};
 use runtime::{
     App, Clock, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError, Worker, require_service,
 };
-use souk_http::{CursorKey, Verifier, keys_from, request_layer, with_fallbacks};
+use souk_http::{CursorKey, Verifier, keys_from, redis_dependency, request_layer, with_fallbacks};
 use sqlx::PgPool;
 use types::{Currency, ProductId};
 use wire::products::{Category, ProductList};
@@ -221,8 +221,11 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
             require_service(identity.clone(), request, next)
         }));
     let gauges = series::gauges(&app);
+    let redis = app.caches.redis().map(redis_dependency);
+    let storage = app.images.storage.dependency();
     Ok(App::new(NAME, public, readiness(db), &shared)
         .with_metrics()
+        .with_dependencies(redis.into_iter().chain([storage]).collect())
         .with_worker(Worker::new("gauges", move |stop| gauges.clone().work(stop)))
         .with_internal(request_layer(internal, NAME))
         .with_worker(Worker::new("sweep-holds", {

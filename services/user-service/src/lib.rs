@@ -20,7 +20,7 @@ mod store;
 use std::sync::Arc;
 
 use runtime::{App, Clock, Ports, Readiness, ServiceIdentity, Settings, Shared, StartError, Worker};
-use souk_http::{SessionCopy, Verifier, request_layer};
+use souk_http::{SessionCopy, Verifier, redis_dependency, request_layer};
 use sqlx::PgPool;
 
 pub use config::Config;
@@ -84,10 +84,8 @@ pub async fn build(config: Config, shared: Shared) -> Result<App, StartError> {
         refuse_demo_accounts(&db, config.production).await?;
         keyring.signer().await?;
     }
-    let copy = match &config.redis {
-        Some(url) => Some(SessionCopy::open(url, NAME, &shared).await),
-        None => None,
-    };
+    let copy = SessionCopy::at(config.redis.as_ref(), NAME, &shared).await;
+    let redis = copy.as_ref().map(|copy| redis_dependency(copy.redis()));
     let app = AppState {
         copy,
         hasher: Hasher::start(config.hashing).await?,
@@ -107,6 +105,7 @@ pub async fn build(config: Config, shared: Shared) -> Result<App, StartError> {
     Ok(
         App::new(NAME, public, readiness(db.clone(), config.production), &shared)
             .with_metrics()
+            .with_dependencies(Vec::from_iter(redis))
             .with_worker(Worker::new("gauges", move |stop| gauges.clone().work(stop)))
             .with_internal(rpc::router(app, identity))
             .with_worker(jobs::worker(db, keyring, clock)),

@@ -292,7 +292,7 @@ pub(crate) fn double(service: &'static str, seen: Arc<Mutex<Vec<Seen>>>) -> Rout
     let only_get = axum::routing::get(|| async { "only for reading" });
     let router = Router::new()
         .route("/products/only-get", only_get)
-        .route("/health", axum::routing::get(|| async { "ok" }))
+        .route("/health/all", axum::routing::get(move || well(service)))
         .fallback_service(tower::service_fn(move |request| {
             let answer = answer(request);
             async move { Ok::<_, Infallible>(answer.await) }
@@ -301,6 +301,10 @@ pub(crate) fn double(service: &'static str, seen: Arc<Mutex<Vec<Seen>>>) -> Rout
             souk_http::Problem::new(wire::code::METHOD_NOT_ALLOWED).into_response()
         });
     request_layer(router, service)
+}
+
+async fn well(service: &'static str) -> axum::Json<Value> {
+    axum::Json(serde_json::json!({"status": "ok", "service": service, "dependencies": {}}))
 }
 
 async fn answer(service: &'static str, uri: &Uri) -> Response {

@@ -37,13 +37,79 @@ async fn all_services_are_asked_at_once_and_a_slow_one_is_not_waited_for() {
     assert_eq!(gateway.get("/health/all").await.status, StatusCode::OK);
 
     let hanging = axum::Router::new().route(
-        "/health",
+        "/health/all",
         axum::routing::get(std::future::pending::<&'static str>),
     );
     let gateway = Gateway::with(|setup| setup.order = Some(local(hanging))).await;
     let all = gateway.get("/health/all").await;
     assert_eq!(all.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(all.json()["services"]["order-service"]["status"], "timeout");
+}
+
+// OPS-1
+#[tokio::test]
+async fn a_service_that_goes_on_without_something_makes_the_shop_degraded_and_not_unavailable() {
+    let says = |code: StatusCode, status: &'static str| {
+        let health = move || async move {
+            let mail = json!({"status": "unreachable"});
+            let said = json!({"status": status, "service": "order-service", "dependencies": {"mail": mail}});
+            (code, axum::Json(said))
+        };
+        local(axum::Router::new().route("/health/all", axum::routing::get(health)))
+    };
+    let gateway = Gateway::with(|setup| setup.order = Some(says(StatusCode::OK, "degraded"))).await;
+    let all = gateway.get("/health/all").await;
+    assert_eq!(all.status, StatusCode::OK);
+    let all = all.json();
+    assert_eq!(all["status"], "degraded");
+    let order = &all["services"]["order-service"];
+    assert_eq!(order["status"], "degraded");
+    assert_eq!(order["dependencies"], json!({"mail": {"status": "unreachable"}}));
+    assert_eq!(all["services"]["product-service"]["status"], "ok");
+
+    let down = says(StatusCode::SERVICE_UNAVAILABLE, "unavailable");
+    let gateway = Gateway::with(|setup| setup.order = Some(down)).await;
+    let all = gateway.get("/health/all").await;
+    assert_eq!(all.status, StatusCode::SERVICE_UNAVAILABLE);
+    let all = all.json();
+    let order = &all["services"]["order-service"];
+    assert_eq!(
+        (&all["status"], &order["status"]),
+        (&json!("unavailable"), &json!("unavailable"))
+    );
+    assert_eq!(order["dependencies"]["mail"]["status"], "unreachable");
+}
+
+// OPS-1
+#[tokio::test]
+async fn what_says_nothing_that_can_be_understood_is_not_well() {
+    let says = |text: String| {
+        let health = move || async move { text };
+        local(axum::Router::new().route("/health/all", axum::routing::get(health)))
+    };
+    for text in ["", "ok", "{}", &format!("[{}", " ".repeat(1_000_000))] {
+        let order = says(text.to_owned());
+        let gateway = Gateway::with(|setup| setup.order = Some(order)).await;
+        let all = gateway.get("/health/all").await;
+        assert_eq!(all.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(all.json()["services"]["order-service"]["status"], "unavailable");
+    }
+}
+
+// OPS-1
+#[tokio::test]
+async fn a_redis_that_is_away_is_told_and_takes_nothing_out_of_service() {
+    let gateway = Gateway::with(|setup| {
+        setup.config.rates.on = true;
+        setup.config.redis = Some(cache::RedisUrl::parse("redis://127.0.0.1:1").unwrap());
+    })
+    .await;
+    let all = gateway.get("/health/all").await;
+    assert_eq!(all.status, StatusCode::OK);
+    let all = all.json();
+    assert_eq!(all["status"], "degraded");
+    assert_eq!(all["dependencies"], json!({"redis": {"status": "unreachable"}}));
+    assert_eq!(gateway.get("/ready").await.status, StatusCode::OK);
 }
 
 // OPS-2

@@ -232,7 +232,10 @@ async fn a_page_of_pictures_does_not_use_up_what_its_browser_needs_for_all_else(
         assert_eq!(shown.status, StatusCode::OK, "{file}");
     }
     let page = send(&gateway, "203.0.113.9", None, "GET", "/api/products").await;
-    assert!(page.header("ratelimit").starts_with("\"default\";r=5;"), "{page:?}");
+    assert!(
+        page.header("ratelimit").starts_with("\"default\";r=5;"),
+        "{page:?}"
+    );
     for _ in 0..20 {
         send(&gateway, "203.0.113.9", None, "GET", "/api/images/0-card.webp").await;
     }

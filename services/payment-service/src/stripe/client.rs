@@ -51,7 +51,7 @@ pub struct Stripe {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     settings: Arc<StripeSettings>,
     bearer: HeaderValue,
-    breaker: Breaker,
+    pub(super) breaker: Breaker,
 }
 
 /// An intent to be made.

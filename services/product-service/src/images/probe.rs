@@ -14,7 +14,7 @@ use crate::config::Bucket;
 /// How long a start waits for the bucket.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// What is written and deleted to see whether that may be done. No picture has such a name.
-const OBJECT: &str = "souk-probe";
+pub(super) const OBJECT: &str = "souk-probe";
 
 /// How it went.
 pub(super) enum Finding {

@@ -14,11 +14,11 @@ use object_store::path::Path;
 use object_store::{
     Attribute, BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt as _, PutOptions, RetryConfig,
 };
-use runtime::{Breaker, Clock, StartError};
+use runtime::{Breaker, Clock, Dependency, StartError};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
-use super::probe::{Finding, judge, probe, write_and_delete};
+use super::probe::{Finding, OBJECT, judge, probe, write_and_delete};
 use crate::NAME;
 use crate::config::{Bucket, ImageStore};
 use crate::domain::{PictureFile, PictureId};
@@ -112,6 +112,29 @@ impl Storage {
             objects: Arc::new(objects),
             kind: Kind::Bucket(Arc::new(bucket), Breaker::new(clock).shown(NAME, "image-storage")),
         })
+    }
+
+    /// How the storage is, for `/health/all`. Asked for itself, beside the breaker: that a picture is asked for may be long ago.
+    pub(crate) fn dependency(&self) -> Dependency {
+        let storage = self.clone();
+        Dependency::new("image-storage", move || {
+            let storage = storage.clone();
+            async move { storage.look().await }
+        })
+    }
+
+    async fn look(&self) -> Result<(), &'static str> {
+        match &self.kind {
+            Kind::Folder(dir) => match tokio::fs::metadata(dir).await {
+                Ok(there) if there.is_dir() => Ok(()),
+                Ok(_) | Err(_) => Err("missing"),
+            },
+            Kind::Bucket(..) => match self.objects.list(Some(&Path::from(OBJECT))).next().await {
+                None | Some(Ok(_)) => Ok(()),
+                Some(Err(error)) if is_away(&error) => Err("unreachable"),
+                Some(Err(_)) => Err("refused"),
+            },
+        }
     }
 
     /// Writes a file, or the same file again.

@@ -61,6 +61,12 @@ async fn while_the_bucket_is_away_only_pictures_are_refused() {
         .is(304);
 
     shop.get("/ready").await.is(200);
+    let health = shop.get("/health/all").await.is(200).json;
+    assert_eq!(health["status"], "degraded");
+    assert_eq!(
+        health["dependencies"],
+        json!({"image-storage": {"status": "unreachable"}})
+    );
     let product = shop.get(&format!("/products/{id}")).await.is(200).json;
     assert_eq!(product["images"], json!([]));
     shop.hold(1, [(id, 1)]).await.unwrap();
@@ -68,6 +74,24 @@ async fn while_the_bucket_is_away_only_pictures_are_refused() {
         .put(&format!("/products/{id}"), json!({"price": "2.00"}))
         .await
         .is(200);
+}
+
+// OPS-1
+#[tokio::test]
+async fn a_folder_that_is_gone_is_told_and_the_catalogue_goes_on() {
+    let shop = Shop::open_sharing(None).await;
+    let ImageStore::Folder(dir) = &shop.store else {
+        return;
+    };
+    std::fs::remove_dir_all(dir).unwrap();
+    let health = shop.get("/health/all").await.is(200).json;
+    assert_eq!(
+        health,
+        json!({"status": "degraded", "service": "product-service",
+            "dependencies": {"image-storage": {"status": "missing"}}})
+    );
+    shop.get("/ready").await.is(200);
+    shop.get("/products").await.is(200);
 }
 
 // OPS-1

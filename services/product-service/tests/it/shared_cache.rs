@@ -36,6 +36,8 @@ async fn a_change_made_in_one_process_shows_in_the_other_within_a_second() {
     let other = shop.another_process().await;
     let id = shop.stocks("First", 5).await;
     shows(&other, id, "First").await;
+    let health = get(&other, "/health/all").await.json;
+    assert_eq!(health["dependencies"]["redis"]["status"], "ok", "{health}");
     let renamed = json!({"name": "Second"});
     shop.seller()
         .put(&format!("/products/{id}"), renamed)

@@ -106,12 +106,20 @@ pub async fn the_services_answer_the_same_paths_without_api(shop: &Shop) {
         "payment-service",
     ] {
         let api = shop.service(service);
-        for path in ["/health", "/live", "/ready", "/startup"] {
+        for path in ["/health", "/health/all", "/live", "/ready", "/startup"] {
             drop(api.get(path).await.expect(200));
         }
         let metrics = api.get("/metrics").await.expect(200);
         assert!(String::from_utf8_lossy(&metrics.bytes).contains("http_requests_total"));
     }
     let all = shop.api.get("/health/all").await.expect(200);
-    assert!(all.json().to_string().contains("order-service"), "{}", all.json());
+    assert_eq!(all.at("/status"), "ok", "{}", all.json());
+    for (service, uses) in [
+        ("product-service", "image-storage"),
+        ("order-service", "mail"),
+        ("payment-service", "stripe"),
+    ] {
+        let condition = format!("/services/{service}/dependencies/{uses}/status");
+        assert_eq!(all.at(&condition), "ok", "{}", all.json());
+    }
 }
