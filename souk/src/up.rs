@@ -113,6 +113,10 @@ async fn serve(
     let mail = settings.text("MAIL_URL", "");
     let running = Running::start(served(shop, sandbox, bindings), shared.clone());
     table::print(args, ports, postgres_dir, &mail, progress.millis());
+    if !args.no_demo {
+        let drawn = demo::illustrate_products(settings, databases.product, shared.clone());
+        shared.tracker.spawn(drawn);
+    }
 
     shutdown_signal().await?;
     term::line("\nstopping: finishing what runs (press Ctrl-C again to stop at once)");

@@ -32,7 +32,10 @@ pub struct Product {
     pub seller_id: UserId,
     /// Addresses of its pictures, the first one first.
     pub images: Vec<String>,
-    /// The first picture.
+    /// What each of `images` shows, for those who cannot see it, in the same order; empty where nobody has said.
+    #[serde(default)]
+    pub image_alts: Vec<String>,
+    /// The primary picture, which lists show: the first one.
     pub image_url: Option<String>,
     /// The files of those of its pictures that were uploaded here, in the same order.
     #[serde(default)]
@@ -94,6 +97,9 @@ pub struct CreateProduct {
     /// The picture that comes first.
     #[serde(default, alias = "image_url")]
     pub image_url: Option<String>,
+    /// What each picture shows, in the order that they have then, `imageUrl` first; at most 300 characters each.
+    #[serde(default, alias = "image_alts")]
+    pub image_alts: Option<Vec<String>>,
     /// Whether it goes into the window; not if absent.
     #[serde(default)]
     pub featured: Option<bool>,
@@ -133,12 +139,17 @@ pub struct UpdateProduct {
     /// At most 30 words.
     #[serde(default)]
     pub tags: Option<Vec<String>>,
-    /// Addresses of pictures, at most 20.
+    /// Addresses of pictures, at most 20. A picture that stays keeps its text.
     #[serde(default)]
     pub images: Option<Vec<String>>,
-    /// The picture that comes first.
+    /// The picture that comes first. Without `images`, one that the product has is moved there, and another one replaces
+    /// them all.
     #[serde(default, alias = "image_url")]
     pub image_url: Option<String>,
+    /// What each picture shows, in the order that they have then; at most 300 characters each, and an empty one removes
+    /// the text. Those beyond the end of the list stay as they are.
+    #[serde(default, alias = "image_alts")]
+    pub image_alts: Option<Vec<String>>,
     /// Whether it is in the window.
     #[serde(default)]
     pub featured: Option<bool>,
@@ -175,6 +186,18 @@ pub struct Stock {
     pub stock_quantity: i64,
 }
 
+/// The form of an upload.
+#[derive(Debug, ToSchema)]
+pub struct UploadForm {
+    /// The file: a JPEG, PNG or WebP.
+    #[schema(value_type = String, format = Binary)]
+    pub image: Vec<u8>,
+    /// What it shows, for those who cannot see it; at most 300 characters.
+    pub alt: Option<String>,
+    /// Whether it becomes the primary picture; not if absent.
+    pub primary: Option<bool>,
+}
+
 /// A stored picture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -191,9 +214,15 @@ pub struct UploadedImage {
     pub height: u32,
 }
 
-/// The files of an uploaded picture. It keeps its proportions, and is never larger than what was uploaded.
+/// An uploaded picture. It keeps its proportions, and is never larger than what was uploaded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Picture {
+    /// What it shows, for those who cannot see it; empty where nobody has said.
+    #[serde(default)]
+    pub alt: String,
+    /// Whether it is the one that lists show.
+    #[serde(default)]
+    pub primary: bool,
     /// At most 240 pixels wide and high.
     pub thumb: PictureFiles,
     /// At most 800 pixels wide and high.

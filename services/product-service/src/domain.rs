@@ -2,6 +2,7 @@
 
 pub mod category;
 pub mod filter;
+pub mod gallery;
 pub mod hold;
 pub mod image;
 pub mod picture;
@@ -14,6 +15,7 @@ pub mod slug;
 
 pub use category::Category;
 pub use filter::{CategoryKey, Filter, Position, Sort, SortKey};
+pub use gallery::{Gallery, Hanging};
 pub use hold::{EXTENDED, HoldLines, Ttl};
 pub use image::{BadImage, ImageKind};
 pub use picture::{Format, PictureFile, PictureId, Size};

@@ -6,6 +6,7 @@ mod create_category;
 mod create_product;
 mod delete_category;
 mod delete_product;
+mod form;
 mod get_image;
 mod get_product;
 mod list_categories;

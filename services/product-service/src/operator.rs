@@ -1,5 +1,6 @@
-//! What an operator does to the catalogue from the command line: fill it, and check its books.
+//! What an operator does to the catalogue from the command line: fill it, give it pictures, and check its books.
 
+mod illustrate;
 mod load;
 
 use bus::Topic;
@@ -11,6 +12,7 @@ use crate::error::ProductError;
 use crate::events::PRODUCTS;
 pub use crate::store::audit::{Disagreement, OrderStock};
 use crate::store::{audit, fault};
+pub use illustrate::illustrate;
 pub use load::{Catalogue, CatalogueCategory, CatalogueProduct, LoadError, Loaded, load_catalogue};
 
 /// What happens here that others may hear of.

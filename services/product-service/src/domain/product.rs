@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 use types::{CategoryId, Money, ProductId, UserId};
 
+use super::gallery::{Gallery, Hanging};
 use super::refusal::Refusal;
 use super::slug;
 
@@ -30,8 +31,8 @@ pub struct Product {
     pub price: Money,
     /// What it cost before.
     pub compare_at: Option<Money>,
-    /// Ids of pictures of ours, or addresses elsewhere.
-    pub images: Vec<String>,
+    /// Its pictures.
+    pub gallery: Gallery,
     /// Words to find it by.
     pub tags: Vec<String>,
     /// Whether it is in the window.
@@ -100,8 +101,8 @@ pub struct NewProduct {
     pub price: Money,
     /// What it cost before.
     pub compare_at: Option<Money>,
-    /// Ids of pictures of ours, or addresses elsewhere.
-    pub images: Vec<String>,
+    /// Its pictures.
+    pub gallery: Gallery,
     /// Words to find it by.
     pub tags: Vec<String>,
     /// Whether it is in the window.
@@ -127,8 +128,8 @@ pub struct Patch {
     pub price: Option<Money>,
     /// What it cost before.
     pub compare_at: Option<Option<Money>>,
-    /// Ids of pictures of ours, or addresses elsewhere.
-    pub images: Option<Vec<String>>,
+    /// Its pictures.
+    pub hanging: Hanging,
     /// Words to find it by.
     pub tags: Option<Vec<String>>,
     /// Whether it is in the window.
@@ -141,21 +142,23 @@ pub struct Patch {
 
 impl Patch {
     /// The product as this leaves it; the stock is moved apart.
-    #[must_use]
-    pub fn apply(self, product: Product) -> Product {
-        Product {
+    ///
+    /// # Errors
+    /// See [`Gallery::hung`].
+    pub fn apply(self, product: Product) -> Result<Product, Refusal> {
+        Ok(Product {
             category_id: self.category_id.unwrap_or(product.category_id),
             name: self.name.unwrap_or(product.name),
             sku: self.sku.unwrap_or(product.sku),
             description: self.description.unwrap_or(product.description),
             price: self.price.unwrap_or(product.price),
             compare_at: self.compare_at.unwrap_or(product.compare_at),
-            images: self.images.unwrap_or(product.images),
+            gallery: product.gallery.hung(self.hanging)?,
             tags: self.tags.unwrap_or(product.tags),
             featured: self.featured.unwrap_or(product.featured),
             active: self.active.unwrap_or(product.active),
             ..product
-        }
+        })
     }
 }
 
@@ -201,7 +204,10 @@ mod tests {
             description: "Holds tea.".to_owned(),
             price: Money::from_minor(1_800, Currency::USD),
             compare_at: Some(Money::from_minor(2_000, Currency::USD)),
-            images: vec!["front.jpg".to_owned()],
+            gallery: Gallery::new(
+                vec!["front.jpg".to_owned()],
+                [("front.jpg".to_owned(), "A mug.".to_owned())].into(),
+            ),
             tags: vec!["tea".to_owned()],
             featured: false,
             active: true,
@@ -246,7 +252,7 @@ mod tests {
     // CAT-4
     #[test]
     fn a_patch_changes_what_it_names_and_nothing_else() {
-        assert_eq!(Patch::default().apply(product(1, 5)), product(1, 5));
+        assert_eq!(Patch::default().apply(product(1, 5)), Ok(product(1, 5)));
         let every = Patch {
             category_id: Some(None),
             name: Some("Cup".to_owned()),
@@ -254,7 +260,10 @@ mod tests {
             description: Some("Holds coffee.".to_owned()),
             price: Some(Money::from_minor(1_500, Currency::USD)),
             compare_at: Some(None),
-            images: Some(Vec::new()),
+            hanging: Hanging {
+                images: Some(Vec::new()),
+                ..Hanging::default()
+            },
             tags: Some(vec!["coffee".to_owned()]),
             featured: Some(true),
             active: Some(false),
@@ -267,13 +276,13 @@ mod tests {
             description: "Holds coffee.".to_owned(),
             price: Money::from_minor(1_500, Currency::USD),
             compare_at: None,
-            images: Vec::new(),
+            gallery: Gallery::default(),
             tags: vec!["coffee".to_owned()],
             featured: true,
             active: false,
             ..product(1, 5)
         };
-        assert_eq!(every.apply(product(1, 5)), cup);
+        assert_eq!(every.apply(product(1, 5)), Ok(cup));
     }
 
     // CAT-2

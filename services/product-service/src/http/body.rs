@@ -5,7 +5,7 @@ use types::{CategoryId, Currency, DecimalText, Money, UserId};
 use wire::products::{CreateProduct, UpdateProduct};
 
 use crate::domain::product::MAX_STOCK;
-use crate::domain::{NewProduct, Patch, Refusal, sku, slug};
+use crate::domain::{Gallery, Hanging, NewProduct, Patch, Refusal, gallery, sku, slug};
 use crate::images;
 
 /// The longest name of a product, in characters.
@@ -14,8 +14,6 @@ const NAME: usize = 200;
 const DESCRIPTION: usize = 20_000;
 /// The most tags, and the longest one.
 const TAGS: (usize, usize) = (30, 50);
-/// The most pictures of one product.
-pub(super) const IMAGES: usize = 20;
 
 /// A new product of `seller`; a SKU that was not sent is made of `random`.
 pub(super) fn new_product(
@@ -36,7 +34,8 @@ pub(super) fn new_product(
         .category_id
         .and_then(|id| category(&mut checks, "/categoryId", id));
     let tags = tags(&mut checks, body.tags.unwrap_or_default());
-    let pictures = pictures(&mut checks, body.images, body.image_url);
+    let hanging = hanging(&mut checks, body.images, body.image_url, body.image_alts);
+    let hung = take(&mut checks, Gallery::default().hung(hanging));
     let stock = stock(&mut checks, body.stock.unwrap_or(0));
     let slug = slug::of(name.as_deref().unwrap_or_default(), "product");
     let sku = match body.sku.filter(|sku| !sku.trim().is_empty()) {
@@ -53,7 +52,7 @@ pub(super) fn new_product(
         description: description.unwrap_or_default(),
         price: price.unwrap_or(Money::zero(currency)),
         compare_at,
-        images: pictures.unwrap_or_default(),
+        gallery: hung.unwrap_or_default(),
         tags,
         featured: body.featured.unwrap_or(false),
         active: body.active.unwrap_or(true),
@@ -80,7 +79,7 @@ pub(super) fn patch(body: UpdateProduct, currency: Currency) -> Result<Patch, Pr
             .map(|id| id.and_then(|id| category(&mut checks, "/categoryId", id))),
         sku: body.sku.and_then(|text| take(&mut checks, sku::parse(&text))),
         tags: body.tags.map(|words| tags(&mut checks, words)),
-        images: pictures(&mut checks, body.images, body.image_url),
+        hanging: hanging(&mut checks, body.images, body.image_url, body.image_alts),
         featured: body.featured,
         active: body.active,
         stock: body.stock.and_then(|units| stock(&mut checks, units)),
@@ -142,6 +141,27 @@ fn tags(checks: &mut Checks, words: Vec<String>) -> Vec<String> {
     tags
 }
 
+/// What was sent of pictures and of what they show.
+fn hanging(
+    checks: &mut Checks,
+    list: Option<Vec<String>>,
+    first: Option<String>,
+    alts: Option<Vec<String>>,
+) -> Hanging {
+    let alone = list.is_none();
+    let mut kept = pictures(checks, list, first);
+    let primary = kept.as_mut().filter(|_| alone).and_then(Vec::pop);
+    let text = |(i, text): (usize, String)| {
+        let text = checks.text(&format!("/imageAlts/{i}"), &text, 0, gallery::ALT);
+        text.unwrap_or_default()
+    };
+    Hanging {
+        images: kept.filter(|_| !alone),
+        primary,
+        alts: alts.map(|texts| texts.into_iter().enumerate().map(text).collect()),
+    }
+}
+
 /// The list of pictures as it is kept, with `first` at its head; none if neither was sent.
 fn pictures(checks: &mut Checks, list: Option<Vec<String>>, first: Option<String>) -> Option<Vec<String>> {
     let first = first.filter(|url| !url.trim().is_empty());
@@ -171,8 +191,8 @@ fn pictures(checks: &mut Checks, list: Option<Vec<String>>, first: Option<String
             kept.push(name);
         }
     }
-    if kept.len() > IMAGES {
-        checks.refuse("/images", format!("{IMAGES} pictures at most"));
+    if kept.len() > gallery::MOST {
+        checks.refuse("/images", format!("{} pictures at most", gallery::MOST));
     }
     Some(kept)
 }

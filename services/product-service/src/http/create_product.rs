@@ -49,7 +49,7 @@ pub(super) async fn create_product(
     if let Some(answer) = once.begin(&mut tx, now).await? {
         return Ok(answer);
     }
-    pictures::name(&mut tx, &new.images, now).await?;
+    pictures::name(&mut tx, new.gallery.images(), now).await?;
     let id = insert(&mut tx, &new, caller.actor(), now).await?;
     bus::publish(
         &mut tx,

@@ -42,11 +42,12 @@ pub(super) async fn update_product(
     let product = products::lock(&mut tx, id).await?;
     product.changeable_by(caller.id, caller.is_admin())?;
     check_version(&headers, &product, patch.stock.is_some())?;
-    if let Some(images) = &patch.images {
-        pictures::name(&mut tx, images, now).await?;
+    let (stock, names) = (patch.stock, patch.hanging.names_pictures());
+    let changed = patch.apply(product)?;
+    if names {
+        pictures::name(&mut tx, changed.gallery.images(), now).await?;
     }
-    let stock = patch.stock;
-    products::save(&mut tx, &patch.apply(product), now).await?;
+    products::save(&mut tx, &changed, now).await?;
     if let Some(available) = stock {
         shelf::set_available(&mut tx, id, available, caller.actor(), now).await?;
     }

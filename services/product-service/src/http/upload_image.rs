@@ -1,22 +1,19 @@
 //! `POST /products/{id}/upload-image`.
 
 use axum::extract::State;
-use axum::extract::multipart::{Multipart, MultipartError, MultipartRejection};
+use axum::extract::multipart::{Multipart, MultipartRejection};
 use axum::response::Response;
 use http::StatusCode;
-use sha2::{Digest as _, Sha256};
 use souk_http::{Caller, IdempotencyKey, PathId, Problem, ProblemBody};
 use types::{ProductId, Role};
-use wire::code;
 use wire::events::ProductChanged;
-use wire::products::UploadedImage;
+use wire::products::{UploadForm, UploadedImage};
 
-use super::body::IMAGES;
+use super::form::Form;
 use super::replay::Once;
 use super::view;
 use crate::AppState;
-use crate::domain::image::MAX_BYTES;
-use crate::domain::{BadImage, Format, ImageKind, Refusal, Size};
+use crate::domain::{Format, ImageKind, Refusal, Size};
 use crate::events::PRODUCTS;
 use crate::images::Rendered;
 use crate::ops::pictures::keep;
@@ -25,11 +22,13 @@ use crate::store::{fault, pictures, products};
 /// Adds a picture to a product: a JPEG, PNG or WebP of at most 10 MiB and 50 million pixels, in the field `image`.
 ///
 /// What the file holds counts, not its name or its declared type. It is encoded anew, as WebP and as JPEG in three sizes;
-/// its pixels are all that is kept of it, turned upright. Of a moving one, the first frame is taken. The first picture is the
-/// one that lists show.
+/// its pixels are all that is kept of it, turned upright. Of a moving one, the first frame is taken.
+///
+/// The field `alt` says what it shows, in at most 300 characters, for those who cannot see it. It comes after the pictures
+/// that are there; with `primary` set to `true` it comes first, and is the one that lists show.
 #[utoipa::path(post, path = "/products/{id}/upload-image", tag = "images",
     security(("bearer" = [])), extensions(("x-access" = json!("its seller, admin"))),
-    request_body(content_type = "multipart/form-data", content = Vec<u8>),
+    request_body(content_type = "multipart/form-data", content = UploadForm),
     params(("id" = ProductId, Path), ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
     responses((status = 200, body = UploadedImage), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
         (status = 404, body = ProblemBody), (status = 413, body = ProblemBody), (status = 415, body = ProblemBody),
@@ -52,22 +51,16 @@ pub(super) async fn upload_image(
         }
     }
     let place = app.images.line.enter()?;
-    let bytes = image_field(multipart.map_err(not_multipart)?).await?;
-    let kind = ImageKind::of(&bytes).map_err(Refusal::from)?;
-    let mut hash = Sha256::new_with_prefix(id.get().to_be_bytes());
-    hash.update(&bytes);
-    let once = Once::new(
-        &caller,
-        "POST /products/{id}/upload-image",
-        key,
-        hash.finalize().to_vec(),
-    );
+    let form = Form::read(multipart).await?;
+    let kind = ImageKind::of(&form.image).map_err(Refusal::from)?;
+    let hash = form.hash(id.get());
+    let once = Once::new(&caller, "POST /products/{id}/upload-image", key, hash);
     let Rendered {
         id: picture,
         width,
         height,
         files,
-    } = app.images.line.render(place, bytes, kind).await?;
+    } = app.images.line.render(place, form.image, kind).await?;
     let now = app.clock.now();
     keep(&app.db, &app.images, &picture, files, now).await?;
 
@@ -85,13 +78,9 @@ pub(super) async fn upload_image(
             Some(_) => Refusal::BeingDeleted.into(),
             None => error,
         })?;
-    if !product.images.iter().any(|image| image == name) {
-        if product.images.len() >= IMAGES {
-            return Err(
-                Refusal::invalid("/image", format!("a product has {IMAGES} pictures at most")).into(),
-            );
-        }
-        product.images.push(name.to_owned());
+    let before = product.gallery.clone();
+    product.gallery.add(name, form.alt, form.primary)?;
+    if product.gallery != before {
         products::save(&mut tx, &product, now).await?;
         bus::publish(
             &mut tx,
@@ -107,7 +96,7 @@ pub(super) async fn upload_image(
     let uploaded = UploadedImage {
         image_url: app.images.url(name),
         image: picture.file(Size::Full, Format::Jpeg).name(),
-        picture: view::picture(&picture, &app.images),
+        picture: view::picture(&picture, &product.gallery, &app.images),
         width,
         height,
     };
@@ -117,37 +106,4 @@ pub(super) async fn upload_image(
     tx.commit().await.map_err(fault("commit an image"))?;
     app.product_changed(id.get());
     Ok(answer)
-}
-
-/// The bytes of the field `image`; never more than an image may have.
-async fn image_field(mut multipart: Multipart) -> Result<Vec<u8>, Problem> {
-    while let Some(mut field) = multipart.next_field().await.map_err(unreadable)? {
-        if field.name() != Some("image") {
-            continue;
-        }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = field.chunk().await.map_err(unreadable)? {
-            if bytes.len() + chunk.len() > MAX_BYTES {
-                return Err(Refusal::from(BadImage::TooLarge).into());
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        return Ok(bytes);
-    }
-    Err(Problem::invalid_at(
-        "/image",
-        "send the image in the multipart field `image`",
-    ))
-}
-
-fn not_multipart(_: MultipartRejection) -> Problem {
-    Problem::new(code::UNSUPPORTED_MEDIA_TYPE)
-        .detail("Send `Content-Type: multipart/form-data` with a boundary.")
-}
-
-fn unreadable(error: MultipartError) -> Problem {
-    match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::from(BadImage::TooLarge).into(),
-        _ => Problem::new(code::MALFORMED).detail("The multipart body cannot be read."),
-    }
 }

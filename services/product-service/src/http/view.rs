@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use types::rfc3339;
 use wire::products as wire_products;
 
-use crate::domain::{Category, Format, PictureId, Product, Size};
+use crate::domain::{Category, Format, Gallery, PictureId, Product, Size};
 use crate::images::Images;
 
 /// How long a browser or a gateway may show a list or a product without asking again (STK-13).
@@ -28,7 +28,8 @@ impl Shown {
 
 /// A product, on the wire.
 pub(crate) fn product(product: &Product, images: &Images) -> wire_products::Product {
-    let urls: Vec<String> = product.images.iter().map(|image| images.url(image)).collect();
+    let gallery = &product.gallery;
+    let urls: Vec<String> = gallery.images().iter().map(|image| images.url(image)).collect();
     wire_products::Product {
         id: product.id,
         name: product.name.clone(),
@@ -41,11 +42,16 @@ pub(crate) fn product(product: &Product, images: &Images) -> wire_products::Prod
         category_id: product.category_id,
         seller_id: product.seller_id,
         image_url: urls.first().cloned(),
-        pictures: product
-            .images
+        pictures: gallery
+            .images()
             .iter()
             .filter_map(|image| PictureId::parse(image))
-            .map(|id| picture(&id, images))
+            .map(|id| picture(&id, gallery, images))
+            .collect(),
+        image_alts: gallery
+            .images()
+            .iter()
+            .map(|image| gallery.alt(image).to_owned())
             .collect(),
         images: urls,
         tags: product.tags.clone(),
@@ -57,13 +63,15 @@ pub(crate) fn product(product: &Product, images: &Images) -> wire_products::Prod
     }
 }
 
-/// The files of a picture, on the wire.
-pub(crate) fn picture(id: &PictureId, images: &Images) -> wire_products::Picture {
+/// A picture of a gallery, on the wire.
+pub(crate) fn picture(id: &PictureId, gallery: &Gallery, images: &Images) -> wire_products::Picture {
     let files = |size| wire_products::PictureFiles {
         webp: images.address(&id.file(size, Format::WebP)),
         jpeg: images.address(&id.file(size, Format::Jpeg)),
     };
     wire_products::Picture {
+        alt: gallery.alt(id.as_str()).to_owned(),
+        primary: gallery.is_primary(id.as_str()),
         thumb: files(Size::Thumb),
         card: files(Size::Card),
         full: files(Size::Full),

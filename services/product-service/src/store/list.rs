@@ -21,8 +21,8 @@ pub async fn list(
     let mut query = QueryBuilder::new(
         r#"
         select p.id, p.seller_id, p.category_id, p.name, p.slug, p.sku, p.description, p.currency, p.price_minor,
-               p.compare_at_minor, p.images, p.tags, p.featured, p.active, p.version, p.created_at, p.updated_at,
-               s.on_hand - s.reserved as available, "#,
+               p.compare_at_minor, p.images, p.image_alts, p.tags, p.featured, p.active, p.version,
+               p.created_at, p.updated_at, s.on_hand - s.reserved as available, "#,
     );
     push_key(&mut query, filter);
     query.push(" as place");

@@ -1,6 +1,9 @@
 //! Products, one at a time.
 
+use std::collections::BTreeMap;
+
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use time::OffsetDateTime;
 use types::{Actor, CategoryId, ProductId, UserId};
 
@@ -22,8 +25,8 @@ pub async fn find(conn: &mut PgConnection, key: &ProductKey) -> Result<Option<Pr
         ProductRow,
         r#"
         select p.id, p.seller_id, p.category_id, p.name, p.slug, p.sku, p.description, p.currency, p.price_minor,
-               p.compare_at_minor, p.images, p.tags, p.featured, p.active, p.version, p.created_at, p.updated_at,
-               s.on_hand - s.reserved as "available!"
+               p.compare_at_minor, p.images, p.image_alts as "image_alts: Json<BTreeMap<String, String>>", p.tags,
+               p.featured, p.active, p.version, p.created_at, p.updated_at, s.on_hand - s.reserved as "available!"
           from products p
           join stock s on s.product_id = p.id
          where (p.id = $1 or p.slug = $2) and p.active and p.deleted_at is null
@@ -45,8 +48,8 @@ pub async fn lock(conn: &mut PgConnection, id: ProductId) -> Result<Product, Pro
         ProductRow,
         r#"
         select p.id, p.seller_id, p.category_id, p.name, p.slug, p.sku, p.description, p.currency, p.price_minor,
-               p.compare_at_minor, p.images, p.tags, p.featured, p.active, p.version, p.created_at, p.updated_at,
-               s.on_hand - s.reserved as "available!"
+               p.compare_at_minor, p.images, p.image_alts as "image_alts: Json<BTreeMap<String, String>>", p.tags,
+               p.featured, p.active, p.version, p.created_at, p.updated_at, s.on_hand - s.reserved as "available!"
           from products p
           join stock s on s.product_id = p.id
          where p.id = $1 and p.deleted_at is null
@@ -74,8 +77,8 @@ pub async fn insert(
         r#"
         with made as (
             insert into products (seller_id, category_id, name, slug, sku, description, currency, price_minor,
-                                  compare_at_minor, images, tags, featured, active, created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)
+                                  compare_at_minor, images, image_alts, tags, featured, active, created_at, updated_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $18, $11, $12, $13, $14, $14)
                 on conflict on constraint products_slug_key do nothing
             returning id
         ), shelved as (
@@ -95,7 +98,7 @@ pub async fn insert(
         product.price.currency().code(),
         product.price.minor(),
         product.compare_at.map(types::Money::minor),
-        &product.images,
+        product.gallery.images(),
         &product.tags,
         product.featured,
         product.active,
@@ -103,6 +106,7 @@ pub async fn insert(
         product.stock,
         actor_text(actor),
         request_id(),
+        Json(product.gallery.alts()) as _,
     )
     .fetch_optional(conn)
     .await
@@ -144,7 +148,8 @@ pub async fn save(
         r#"
         update products
            set category_id = $2, name = $3, sku = $4, description = $5, price_minor = $6, compare_at_minor = $7,
-               images = $8, tags = $9, featured = $10, active = $11, version = version + 1, updated_at = $12
+               images = $8, tags = $9, featured = $10, active = $11, version = version + 1, updated_at = $12,
+               image_alts = $13
          where id = $1
         "#,
         product.id.get(),
@@ -154,11 +159,12 @@ pub async fn save(
         product.description,
         product.price.minor(),
         product.compare_at.map(types::Money::minor),
-        &product.images,
+        product.gallery.images(),
         &product.tags,
         product.featured,
         product.active,
         at,
+        Json(product.gallery.alts()) as _,
     )
     .execute(conn)
     .await
@@ -215,6 +221,37 @@ pub async fn quote(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<Quoted>, 
     .fetch_all(conn)
     .await
     .map_err(fault("quote products"))
+}
+
+/// A product without a picture, as it was loaded.
+#[derive(Clone, Debug)]
+pub struct Bare {
+    /// The product.
+    pub id: i64,
+    /// Its name in URLs.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: i64,
+}
+
+/// Those of the products called `slugs` that have no picture and that nobody has changed.
+#[tracing::instrument(name = "db.products.bare", skip_all)]
+pub async fn bare(conn: &mut PgConnection, slugs: &[String]) -> Result<Vec<Bare>, ProductError> {
+    sqlx::query_as!(
+        Bare,
+        r#"
+        select id, slug, name, version
+          from products
+         where slug = any($1) and images = '{}' and version = 1 and deleted_at is null
+         order by id
+        "#,
+        slugs,
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(fault("list products without a picture"))
 }
 
 /// The seller of a product that is there, on sale or not.

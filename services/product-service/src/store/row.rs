@@ -1,9 +1,12 @@
 //! How rows become products.
 
+use std::collections::BTreeMap;
+
+use sqlx::types::Json;
 use time::OffsetDateTime;
 use types::{CategoryId, Currency, Money, ProductId, UserId};
 
-use crate::domain::Product;
+use crate::domain::{Gallery, Product};
 use crate::error::ProductError;
 
 /// A row of `products` with its stock.
@@ -20,6 +23,7 @@ pub(crate) struct ProductRow {
     pub price_minor: i64,
     pub compare_at_minor: Option<i64>,
     pub images: Vec<String>,
+    pub image_alts: Json<BTreeMap<String, String>>,
     pub tags: Vec<String>,
     pub featured: bool,
     pub active: bool,
@@ -48,7 +52,7 @@ impl TryFrom<ProductRow> for Product {
             compare_at: row
                 .compare_at_minor
                 .map(|minor| Money::from_minor(minor, currency)),
-            images: row.images,
+            gallery: Gallery::new(row.images, row.image_alts.0),
             tags: row.tags,
             featured: row.featured,
             active: row.active,

@@ -14,6 +14,7 @@ mod concurrency;
 mod counts;
 mod extending;
 mod folding;
+mod galleries;
 mod harness;
 mod images;
 mod model;

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
-use serde_json::json;
-use souk_test_shop::{Api, Person, SoukUp, binary, free_ports};
+use serde_json::{Value, json};
+use souk_test_shop::{Api, Person, SoukUp, binary, eventually, free_ports};
 
 /// A folder that is gone with this value.
 pub struct Folder(pub PathBuf);
@@ -39,6 +40,28 @@ pub fn souk(arguments: &[&str], settings: &[(&str, &str)]) -> (bool, String) {
     )
 }
 
+/// Waits until each product of the demo has a picture that is served, and returns them with the time of each's last change.
+async fn illustrated(api: &Api) -> Vec<(String, String)> {
+    let all = eventually(
+        Duration::from_secs(120),
+        "every product has a picture",
+        || async {
+            let list = api.get("/api/products?limit=100").await.expect(200);
+            let text = |product: &Value, name: &str| product[name].as_str().map(str::to_owned);
+            let products = list.at("/products").as_array()?.clone();
+            let shown = |product: &Value| Some((text(product, "imageUrl")?, text(product, "updatedAt")?));
+            products.iter().map(shown).collect::<Option<Vec<_>>>()
+        },
+    )
+    .await;
+    for (picture, _) in all.iter().step_by(7) {
+        let served = api.get(picture).await.expect(200);
+        assert_eq!(served.header("content-type"), "image/jpeg");
+    }
+    all
+}
+
+// IMG-2
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shop_that_is_started_again_has_everything_it_had() {
     let folder = Folder::new("again");
@@ -54,6 +77,7 @@ async fn a_shop_that_is_started_again_has_everything_it_had() {
         api.get("/api/categories").await.json().as_array().map(Vec::len),
         Some(10)
     );
+    let drawn = illustrated(&api).await;
     let customer = Person::sign_in(&api, "customer@demo.souk", "souk-demo-2026").await;
     let product = products.at("/products/0/id").as_i64().unwrap_or_default();
     let order = customer.orders(&[(product, 1)]).await.expect(201);
@@ -83,6 +107,7 @@ async fn a_shop_that_is_started_again_has_everything_it_had() {
         .await
         .expect(200);
     assert_eq!(seen.at("/orderNumber"), order.at("/orderNumber"));
+    assert_eq!(illustrated(&api).await, drawn, "pictures are drawn once");
     // Another admin, while it runs.
     let child = Command::new(binary("souk"))
         .args(["admin", "--email", "second@admin.example", "--data"])
