@@ -129,10 +129,12 @@ impl Storage {
                 Ok(there) if there.is_dir() => Ok(()),
                 Ok(_) | Err(_) => Err("missing"),
             },
-            Kind::Bucket(..) => match self.objects.list(Some(&Path::from(OBJECT))).next().await {
+            Kind::Bucket(bucket, _) => match self.objects.list(Some(&Path::from(OBJECT))).next().await {
                 None | Some(Ok(_)) => Ok(()),
-                Some(Err(error)) if is_away(&error) => Err("unreachable"),
-                Some(Err(_)) => Err("refused"),
+                Some(Err(error)) => match judge(&error, bucket) {
+                    Finding::Away(_) => Err("unreachable"),
+                    Finding::Usable | Finding::Refused(_) => Err("refused"),
+                },
             },
         }
     }

@@ -7,7 +7,7 @@ use types::Role;
 use wire::code;
 
 use crate::harness::{Answer, As, Shop};
-use crate::images::{photo, upload};
+use crate::pictures::{photo, upload};
 
 /// An upload of a file with these fields before and after it.
 async fn upload_as(
