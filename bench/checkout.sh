@@ -10,14 +10,30 @@ first=$(make_products 1000 1000000)
 order_script "$first" 1000 "$(token_of customer@demo.souk)" >"$data/order.lua"
 seconds=3 load "$data/order.lua" >/dev/null
 
+orders_so_far() { echo "select count(*) from orders" | sql order_service; }
 before=$(commits)
-placed_before=$(echo "select count(*) from orders" | sql order_service)
+placed_before=$(orders_so_far)
 for round in $(seq "$rounds"); do
   echo "$(limit order-three-transactions) $(limit order-one-transaction) $(load "$data/order.lua")" >>"$data/rounds"
   echo "round $round: $(tail -1 "$data/rounds")" >&2
 done
-placed=$(($(echo "select count(*) from orders" | sql order_service) - placed_before))
+placed=$(($(orders_so_far) - placed_before))
 per_order=$(awk -v c="$(($(commits) - before))" -v n="$placed" 'BEGIN {printf "%.1f", c / n}')
+
+# Where the processor goes, in a round without pgbench: ticks that the shop, its PostgreSQL, all together, and nobody had.
+postmaster=$(sed -n 1p "$data/shop/postgres/cluster/postmaster.pid")
+had() { awk '{sub(/.*\) /, ""); n += $12 + $13} END {print n + 0}' "$@" 2>/dev/null; }
+ticks() {
+  local backends
+  mapfile -t backends < <(pgrep -P "$postmaster" | sed 's|.*|/proc/&/stat|')
+  echo "$(had "/proc/$pid/stat") $(had "/proc/$postmaster/stat" "${backends[@]}") $(awk '/^cpu / {print $2 + $3 + $4 + $7 + $8, $5 + $6}' /proc/stat)"
+}
+busy_before="$(ticks) $(orders_so_far)"
+load "$data/order.lua" >/dev/null
+processor=$(echo "$busy_before $(ticks) $(orders_so_far)" | awk -v ms="$((1000 / $(getconf CLK_TCK)))" '{
+  n = ($10 - $5) / ms; shop = $6 - $1; server = $7 - $2; all = $8 - $3; idle = $9 - $4
+  printf "shop %.1f, PostgreSQL %.1f, all else %.1f; idle %.0f %%", shop / n, server / n, (all - shop - server) / n, 100 * idle / (all + idle)}')
+
 # What the server runs for an order is counted in rounds of its own: counting costs a little.
 count() { # what to add up, of which statements; per order and database, and in all
   echo "select coalesce(sum($1) filter (where datname = 'user_service'), 0), coalesce(sum($1) filter (where datname = 'product_service'), 0),
@@ -31,10 +47,10 @@ stop_shop
 start_shop
 echo "create extension pg_stat_statements" | sql postgres
 seconds=3 load "$data/order.lua" >/dev/null
-counted=$(echo "select count(*) from orders" | sql order_service)
+counted=$(orders_so_far)
 echo "select pg_stat_statements_reset()" | sql postgres >/dev/null
 load "$data/order.lua" >/dev/null
-counted=$(($(echo "select count(*) from orders" | sql order_service) - counted))
+counted=$(($(orders_so_far) - counted))
 ends="s.query ~* '^(begin|commit|rollback)'"
 statements=$(count s.calls "not $ends")
 round_trips=$(count s.calls true)
@@ -58,7 +74,8 @@ $(measured " with pgbench at $clients clients on the same server; medians.")
 | transactions committed per order, over four databases | $per_order | |
 | statements per order | $statements | |
 | round trips per order: those, and \`begin\`, \`commit\` and \`rollback\` | $round_trips | |
-| time in PostgreSQL per order, in ms | $spent | |
+| time in PostgreSQL's statements per order, in ms | $spent | |
+| processor time per order, in ms | $processor | |
 | memory at most, PostgreSQL left out | $memory MB | ≤ 150 MB |
 
 Left out: paying, and several machines; the stand-in for Stripe runs in the same process. Statements are counted by \`pg_stat_statements\`

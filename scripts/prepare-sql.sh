@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 . scripts/need.sh
 need_cargo
 need_postgres
+# Queries are checked against the databases made here.
+unset SQLX_OFFLINE DATABASE_URL || true
 
 bin=${PG_BIN:-$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)}
 dir=$(mktemp -d)
