@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # How long `souk up` takes to get ready, on an empty folder and on existing data, and what it holds in memory when
-# idle, PostgreSQL left out; the same for each of the five services on migrated databases. Prints two tables.
+# idle, PostgreSQL left out; the same for each of the five services on migrated databases. Of the programs that the images
+# hold. Prints two tables.
 set -euo pipefail
 . bench/lib/heading.sh
 rounds=${ROUNDS:-7}
 base=${PORT:-18080}
 export SQLX_OFFLINE=true
-cargo build -q --release --locked --workspace --bins >&2
+. scripts/need.sh
+build_dist -q >&2
 pg_bin=${PG_BIN:-$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)}
 data=$(mktemp -d)
 chmod 755 "$data"
@@ -24,7 +26,7 @@ start() { # prints nothing; sets pid and ms
   local out began
   out=$(mktemp)
   began=$(now)
-  target/release/souk up --data "$data/shop" --port "$base" "$@" >"$out" 2>/dev/null &
+  target/dist/souk up --data "$data/shop" --port "$base" "$@" >"$out" 2>/dev/null &
   pid=$!
   until grep -q '^ready ' "$out"; do
     kill -0 "$pid" 2>/dev/null || { cat "$out" >&2; exit 1; }
@@ -76,7 +78,7 @@ begin() { # name: starts it; sets ms, if it has a page that says it is ready
     PAYMENT_SERVICE_URL=http://127.0.0.1:$((base + 4)) PAYMENT_SERVICE_RPC=http://127.0.0.1:$((base + 14)) \
     SANDBOX_WEBHOOK_URL=http://127.0.0.1:$base/api/payments/webhook SANDBOX_DATA_FILE="$data/stripe.jsonl" \
     IMAGE_DIR="$data/images" MAIL_URL="file:$data/mail" METRICS_ADDR=127.0.0.1:$((base + 20 + place)) \
-    "target/release/$name" >/dev/null 2>"$data/$name.log" &
+    "target/dist/$name" >/dev/null 2>"$data/$name.log" &
   services[$name]=$!
   until [ "$name" = stripe-sandbox ] || is_ready $((base + place)); do
     kill -0 "${services[$name]}" 2>/dev/null || { cat "$data/$name.log" >&2; exit 1; }
@@ -110,7 +112,9 @@ for name in "${names[@]::5}"; do
   sleep 2
   held=$(resident "${services[$name]}")
   sum=$((sum + held))
-  size=$(stat -c %s "target/release/$name")
+  # As in its image, where symbols are stripped.
+  strip -o "$data/stripped" "target/dist/$name"
+  size=$(stat -c %s "$data/stripped")
   rows="$rows| $name | $(echo $took | tr ' ' '\n' | median) ms | $(awk "BEGIN {printf \"%.1f\", $held / 1024}") MB | $(awk "BEGIN {printf \"%.1f\", $size / 1e6}") MB |"$'\n'
 done
 
@@ -132,5 +136,6 @@ The five services, each a process of its own on a migrated database of the same 
 |---|---|---|---|
 ${rows}| together, and the goals | ≤ 300 ms each | $(awk "BEGIN {printf \"%.1f\", $sum / 1024}") MB, ≤ 100 MB | ≤ 40 MB each |
 
-An image holds that program, built with the profile \`dist\`, and certificates; [stack-test.md](stack-test.md) has the images' sizes.
+The programs are of the profile \`dist\`, and stripped, as the images have them: over its base an image holds its program and nothing else.
+[stack-test.md](stack-test.md) has the sizes as an engine tells them.
 TABLE

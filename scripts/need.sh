@@ -19,6 +19,13 @@ need_cargo() {
   command -v cc >/dev/null || apt_install build-essential
 }
 
+# What the seven images hold, into target/dist, as the Dockerfile builds it.
+build_dist() {
+  need_cargo
+  SQLX_OFFLINE=true nice cargo build "$@" --locked --profile dist --bins \
+    -p souk -p api-gateway -p user-service -p product-service -p order-service -p payment-service -p stripe-sandbox
+}
+
 # The server's binaries only: no cluster is made, no service is started.
 need_postgres() {
   local place

@@ -87,7 +87,7 @@ stand_ins() {
     real_builder
   else
     mkdir "$part/binaries"
-    cp "${STACK_BINARIES:-target/release}"/{souk,api-gateway,user-service,product-service,order-service,payment-service,stripe-sandbox} "$part/binaries"
+    cp "${STACK_BINARIES:-target/dist}"/{souk,api-gateway,user-service,product-service,order-service,payment-service,stripe-sandbox} "$part/binaries"
     docker build -q --target rust -t "$(default_of RUST_IMAGE)" "$part" 2>&1
   fi
   for target in postgres redis minio; do

@@ -4,7 +4,7 @@
 #
 #   STACK_ENGINE=host   in the Docker that runs here, with the images of the registries; else in an engine of its own, which
 #                       reaches no registry, so that others' images are stood in for (infrastructure/stand-ins)
-#   STACK_BUILD=image   compiles inside the engine; else the images take what `cargo build --release` makes here
+#   STACK_BUILD=image   compiles inside the engine; else the images take what the profile `dist` makes here
 #   STACK_BINARIES=DIR  or what is in this folder
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -36,7 +36,7 @@ compose=()
 if [ "$STACK_ENGINE" = host ]; then
   composer=(docker compose)
 else
-  [ "$STACK_BUILD" = image ] || [ -n "${STACK_BINARIES:-}" ] || { need_cargo; SQLX_OFFLINE=true nice cargo build --release --locked --workspace --bins; }
+  [ "$STACK_BUILD" = image ] || [ -n "${STACK_BINARIES:-}" ] || build_dist
   engine_start
   composer=("$tools/docker-compose")
 fi

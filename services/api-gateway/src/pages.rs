@@ -9,6 +9,7 @@ use http::{HeaderMap, StatusCode};
 use runtime::{Condition, DEGRADED, Dependency, OK};
 use serde_json::{Map, Value, json};
 use souk_http::{Json, etag};
+use tower_http::decompression::DecompressionLayer;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::forward::Gateway;
@@ -17,12 +18,15 @@ use crate::forward::Gateway;
 const OPENAPI: &str = include_str!("../openapi.json");
 
 pub(crate) fn router() -> Router<Gateway> {
-    let docs = SwaggerUi::new("/docs").config(Config::from("/api/openapi.json"));
+    let docs: Router<Gateway> = SwaggerUi::new("/docs")
+        .config(Config::from("/api/openapi.json"))
+        .into();
     Router::new()
         .route("/", get(index))
         .route("/health/all", get(health_all))
         .route("/api/openapi.json", get(openapi))
-        .merge(docs)
+        // They are packed in the program, and go out as each client can read them: the entry packs again.
+        .merge(docs.layer(DecompressionLayer::new()))
 }
 
 /// Where things are.

@@ -158,6 +158,13 @@ async fn the_api_is_described_and_shown_without_a_foreign_file() {
         !text.contains("<script>"),
         "inline scripts are forbidden by the policy: {text}"
     );
+    // In the program they are packed, which not everybody can read.
+    let bundle = gateway.get("/docs/swagger-ui-bundle.js").await;
+    assert_eq!(bundle.headers.get("content-encoding"), None);
+    assert!(bundle.body.len() > 1_000_000 && std::str::from_utf8(&bundle.body).is_ok());
+    let packed = request("GET", "/docs/swagger-ui-bundle.js").header("accept-encoding", "br");
+    let packed = gateway.call(packed.body(Body::empty()).unwrap()).await;
+    assert_eq!(packed.header("content-encoding"), "br");
     let script = gateway.get("/docs/swagger-initializer.js").await;
     assert!(String::from_utf8_lossy(&script.body).contains("/api/openapi.json"));
 

@@ -332,10 +332,25 @@ mod tests {
         );
         assert!(text.contains("  Total: 49.60 USD\n"), "{text}");
         assert!(
-            told(News::Became(Status::Cancelled))
-                .text
-                .contains("not paid in time")
+            text.ends_with("\nThis is about order SK-7F3K-92QX-M4TD.\n"),
+            "{text}"
         );
+    }
+
+    // ORD-13
+    #[test]
+    fn who_loses_an_order_learns_why() {
+        let told = |reason: Option<&str>| {
+            let mut order = order();
+            order.cancel_reason = reason.map(str::to_owned);
+            Letter::about(&order, News::Became(Status::Cancelled), &TrackingLinks::default()).text
+        };
+        let (late, short, plain) = (told(Some("expired")), told(Some("stock-lost")), told(None));
+        assert!(late.contains("was not paid in time"), "{late}");
+        assert!(short.contains("not enough left"), "{short}");
+        assert!(plain.contains("Your order is cancelled."), "{plain}");
+        assert_eq!(told(Some("insufficient-stock")), short);
+        assert_eq!(told(Some("abandoned")), plain);
     }
 
     // ORD-13, PAY-14: what was paid may be another amount than the order's, and in another currency.
