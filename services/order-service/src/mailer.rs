@@ -116,8 +116,8 @@ impl Mailer {
         self.settings.patience
     }
 
-    /// How mail is, as the latest attempt found it: nobody is called for this. A mail that nobody would take is no trouble
-    /// of the server's.
+    /// How mail is, as the latest attempt found it: nobody is called for this. A server that
+    /// refuses a mail or puts it off serves us; such mails are counted.
     pub fn dependency(&self) -> Dependency {
         let stuck = Arc::clone(&self.stuck);
         Dependency::new("mail", move || {
@@ -135,7 +135,7 @@ impl Mailer {
         };
         let trouble = sent.as_ref().err().map(|error| error.trouble);
         *self.stuck.lock().unwrap_or_else(PoisonError::into_inner) =
-            trouble.filter(|trouble| *trouble != Trouble::Refused);
+            trouble.filter(|trouble| !trouble.is_about_one_mail());
         sent
     }
 
@@ -280,6 +280,51 @@ mod tests {
         mailer.send(&mail("ada@example.com", &letter)).await.unwrap();
         assert_eq!(mailer.dependency().status().await, "ok");
         std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    /// A server that gives these answers to each of its callers in turn, whatever they say.
+    async fn answering(callers: &'static [&'static [&'static str]]) -> Route {
+        use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            for answers in callers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let (read, mut write) = stream.split();
+                let mut lines = BufReader::new(read).lines();
+                for answer in *answers {
+                    write.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+                    lines.next_line().await.unwrap();
+                }
+            }
+        });
+        Route::parse(&format!("smtp://127.0.0.1:{port}?tls=none"), None).unwrap()
+    }
+
+    // OPS-1
+    #[tokio::test]
+    async fn a_server_that_does_not_take_one_mail_is_no_trouble_and_one_that_serves_nobody_is() {
+        let route = answering(&[
+            &["421 later", "221 bye"],
+            &["220 hi", "250 hi", "250 from", "451 full", "221 bye"],
+            &["421 later", "221 bye"],
+            &["220 hi", "250 hi", "250 from", "550 who", "221 bye"],
+        ])
+        .await;
+        let (mailer, letter) = (mailer(route), letter());
+        for (trouble, health) in [
+            (Trouble::Unserved, "unserved"),
+            (Trouble::PutOff, "ok"),
+            (Trouble::Unserved, "unserved"),
+            (Trouble::Refused, "ok"),
+        ] {
+            let error = mailer.send(&mail("ada@example.com", &letter)).await.unwrap_err();
+            assert_eq!(
+                (error.trouble, mailer.dependency().status().await),
+                (trouble, health)
+            );
+        }
     }
 
     // ORD-13

@@ -50,7 +50,7 @@ fn describe() {
     describe_counter!(
         "mails_total",
         Unit::Count,
-        "Attempts to send a mail, by outcome: sent, refused (for good), put_off, unauthenticated, insecure, unreachable or unwritten."
+        "Attempts to send a mail, by outcome: sent, refused (for good), put_off, unserved, unauthenticated, insecure, unreachable or unwritten."
     );
     describe_counter!(
         "orders_paid_after_cancel_total",

@@ -7,11 +7,11 @@ use lettre::Message;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls};
-use lettre::transport::smtp::extension::{ClientId, Extension};
+use lettre::transport::smtp::extension::ClientId;
 use tokio::time::timeout;
 
 use super::route::Server;
-use super::trouble::{MailError, Trouble};
+use super::trouble::MailError;
 
 /// How long one of a server's addresses may take before the next one is tried.
 const CONNECTING: Duration = Duration::from_secs(10);
@@ -32,17 +32,7 @@ impl Server {
 
     async fn hand_over(&self, message: &Message) -> Result<AsyncSmtpConnection, MailError> {
         let mut connection = self.open().await.map_err(|e| MailError::opening(&e))?;
-        let (envelope, features) = (message.envelope(), connection.server_info());
-        // The sender's address is plain: the settings see to that.
-        if !envelope.to().iter().all(|to| AsRef::<str>::as_ref(to).is_ascii())
-            && !features.supports_feature(Extension::SmtpUtfEight)
-        {
-            return Err(MailError::new(
-                Trouble::Refused,
-                "the mail server takes no address with letters beyond a to z before the @ (it offers no SMTPUTF8)",
-            ));
-        }
-        let sent = connection.send(envelope, &message.formatted()).await;
+        let sent = connection.send(message.envelope(), &message.formatted()).await;
         sent.map_err(|e| MailError::sending(&e))?;
         Ok(connection)
     }
@@ -74,6 +64,7 @@ mod tests {
     use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
     use tokio::net::TcpListener;
 
+    use super::super::trouble::Trouble;
     use super::*;
     use crate::mailer::Route;
 

@@ -10,6 +10,8 @@ pub(crate) enum Trouble {
     Refused,
     /// The server does not take it now.
     PutOff,
+    /// The server takes no mail from us now, whichever it is.
+    Unserved,
     /// The server does not take our name and password.
     Unauthenticated,
     /// The connection would not be safe: no TLS, or not the server's certificate.
@@ -31,20 +33,27 @@ pub struct MailError {
 
 impl Trouble {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Refused,
         Self::PutOff,
+        Self::Unserved,
         Self::Unauthenticated,
         Self::Insecure,
         Self::Unreachable,
         Self::Unwritten,
     ];
 
+    /// Whether the server serves us, and only this mail was not taken.
+    pub(super) const fn is_about_one_mail(self) -> bool {
+        matches!(self, Self::Refused | Self::PutOff)
+    }
+
     /// Its name in metrics.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Refused => "refused",
             Self::PutOff => "put_off",
+            Self::Unserved => "unserved",
             Self::Unauthenticated => "unauthenticated",
             Self::Insecure => "insecure",
             Self::Unreachable => "unreachable",
@@ -69,7 +78,7 @@ impl MailError {
         match code(error) {
             Some(code) if is_about_the_login(code) => Self::login(code),
             Some(code) => Self::new(
-                Trouble::PutOff,
+                Trouble::Unserved,
                 format!("the mail server does not serve us ({code})"),
             ),
             None if is_about_safety(error) => Self::new(
