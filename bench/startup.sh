@@ -8,7 +8,7 @@ rounds=${ROUNDS:-7}
 base=${PORT:-18080}
 export SQLX_OFFLINE=true
 . scripts/need.sh
-build_dist -q >&2
+build_dist >&2
 pg_bin=${PG_BIN:-$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)}
 data=$(mktemp -d)
 chmod 755 "$data"

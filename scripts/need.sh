@@ -22,7 +22,7 @@ need_cargo() {
 # What the seven images hold, into target/dist, as the Dockerfile builds it.
 build_dist() {
   need_cargo
-  SQLX_OFFLINE=true nice cargo build "$@" --locked --profile dist --bins \
+  SQLX_OFFLINE=true nice cargo build --locked --profile dist --bins \
     -p souk -p api-gateway -p user-service -p product-service -p order-service -p payment-service -p stripe-sandbox
 }
 
