@@ -2,7 +2,7 @@
 
 use types::{Currency, Money, OrderId};
 
-use super::{Dispute, IntentSeen, IntentState, Payment, Refund, RefundSeen};
+use super::{Dispute, Disputed, IntentSeen, IntentState, Payment, Refund, RefundSeen};
 
 /// How far a reconciliation looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,11 +150,11 @@ pub fn of_refund(known: Option<&Refund>, seen: &RefundSeen) -> Option<Drift> {
     }
 }
 
-/// What a dispute shows that ours does not; `known` is ours, if we know it.
+/// What a dispute shows that ours does not, or what the payment does not say of `all` the disputes that we have of it.
 #[must_use]
-pub fn of_dispute(known: Option<&Dispute>, seen: &Dispute) -> Option<Drift> {
+pub fn of_dispute(payment: &Payment, all: &[Dispute], seen: &Dispute) -> Option<Drift> {
     let theirs = seen.status.name();
-    let Some(known) = known else {
+    let Some(known) = all.iter().find(|d| d.id == seen.id) else {
         return Some(Drift::Lost(format!("it is {theirs} over there and unknown here")));
     };
     let merged = known.clone().merge(seen.clone());
@@ -166,9 +166,21 @@ pub fn of_dispute(known: Option<&Dispute>, seen: &Dispute) -> Option<Drift> {
         Some(Drift::Lost(what))
     } else if merged.status != seen.status {
         Some(Drift::Contradiction(what))
+    } else if Disputed::of(all) != payment.disputed {
+        Some(Drift::Lost(format!(
+            "it is {theirs}, and what its payment says of all its disputes differs"
+        )))
     } else {
         None
     }
+}
+
+/// How much money we are wrong about if a dispute was not taken in: what is with banks, beside what the payment says of it.
+#[must_use]
+pub fn withheld_at_stake(payment: &Payment, all: &[Dispute], seen: &Dispute) -> i64 {
+    let others = all.iter().filter(|d| d.id != seen.id);
+    let theirs: i64 = others.chain([seen]).map(Dispute::withheld_minor).sum();
+    (theirs - payment.disputed.withheld_minor).abs()
 }
 
 fn word(state: &IntentState) -> &'static str {

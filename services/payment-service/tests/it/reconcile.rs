@@ -260,6 +260,50 @@ async fn a_dispute_that_was_decided_otherwise_than_we_heard_is_repaired_or_named
     assert_eq!(told, [contradicts, missing], "until somebody has looked");
 }
 
+// PAY-15, PAY-16
+#[tokio::test]
+async fn what_a_payment_says_of_its_disputes_follows_a_status_that_was_mended_by_hand() {
+    let shop = Payments::start().await;
+    let intent = shop.paid(81, 1_000).await;
+    let id = shop.charge_back(&intent, "").await;
+    shop.deliver_all().await;
+    shop.settle().await;
+    shop.bank(&id, "close", "status=lost").await;
+    assert_eq!(shop.payment(81).await["disputeStatus"], "needs_response");
+    sqlx::query("update disputes set status = 'lost'")
+        .execute(&shop.db.pool)
+        .await
+        .unwrap();
+    let report = run(&shop, Scope::All).await;
+    let what = "it is lost, and what its payment says of all its disputes differs";
+    assert_eq!(found(&report), [(id.as_str(), what, 0, true)]);
+    let payment = shop.payment(81).await;
+    assert_eq!(
+        (&payment["disputeStatus"], &payment["evidenceDueBy"]),
+        (&json!("lost"), &Value::Null)
+    );
+    let told = shop.shop.heard.lock().unwrap().last().cloned().unwrap();
+    assert_eq!(
+        (told.0.as_str(), &told.1["status"]),
+        ("payment.disputed.v1", &json!("lost"))
+    );
+
+    // The sum may be wrong alone.
+    sqlx::query("update payments set disputed_minor = 300")
+        .execute(&shop.db.pool)
+        .await
+        .unwrap();
+    let heard = shop.heard().len();
+    assert_eq!(
+        found(&run(&shop, Scope::All).await),
+        [(id.as_str(), what, 700, true)]
+    );
+    assert_eq!(shop.count("select disputed_minor from payments").await, 1_000);
+    assert_eq!(shop.heard().len(), heard, "nothing that anybody is told of");
+    let again = run(&shop, Scope::All).await;
+    assert_eq!(summary(&again), (0, 0), "{:?}", again.findings);
+}
+
 // PAY-16, PAY-4
 #[tokio::test]
 async fn an_intent_and_a_refund_whose_answers_were_lost_are_found() {

@@ -1,14 +1,16 @@
 //! Disputes that the provider has, page by page, and those that we have and it does not. They are few: each is looked at
 //! alone.
 
+use types::OrderId;
+
 use super::super::observe::Seen;
 use super::super::refresh::unread;
 use super::Run;
 use super::missing::CHUNK;
-use crate::domain::drift::{Drift, Finding, Kind, of_dispute};
+use crate::domain::drift::{Drift, Finding, Kind, of_dispute, withheld_at_stake};
 use crate::domain::{self, Payment};
 use crate::error::PaymentError;
-use crate::store::{disputes, reconciliations};
+use crate::store::{disputes, fault, payments, reconciliations};
 use crate::stripe::Dispute;
 
 impl Run<'_> {
@@ -61,26 +63,26 @@ impl Run<'_> {
     }
 
     async fn dispute(&mut self, dispute: &Dispute, payment: &Payment) -> Result<(), PaymentError> {
-        let known = self.known(payment, &dispute.id).await?;
-        if of_dispute(known.as_ref(), &dispute.seen()).is_none() {
+        let (ours, all) = self.disputed(payment.order_id).await?;
+        if of_dispute(&ours, &all, &dispute.seen()).is_none() {
             return Ok(());
         }
         let now = self.desk.stripe.retrieve_dispute(&dispute.id).await;
         let seen = now.map_err(unread)?.seen();
-        let Some(drift) = of_dispute(known.as_ref(), &seen) else {
+        let (ours, all) = self.disputed(payment.order_id).await?;
+        let Some(drift) = of_dispute(&ours, &all, &seen) else {
             return Ok(());
         };
-        let withheld = known.map_or(0, |known| known.withheld_minor());
-        let minor = (seen.withheld_minor() - withheld).abs();
+        let minor = withheld_at_stake(&ours, &all, &seen);
         let (what, repaired) = match drift {
             Drift::Contradiction(what) => (what, false),
             Drift::Lost(what) => {
-                let mut all = self.money_first(payment).await?;
-                all.push(Seen::Dispute(seen.clone()));
-                match self.take_in(payment.order_id, all).await? {
+                let mut taken = self.money_first(payment).await?;
+                taken.push(Seen::Dispute(seen.clone()));
+                match self.take_in(payment.order_id, taken).await? {
                     Ok(_) => {
-                        let known = self.known(payment, &dispute.id).await?;
-                        (what, of_dispute(known.as_ref(), &seen).is_none())
+                        let (ours, all) = self.disputed(payment.order_id).await?;
+                        (what, of_dispute(&ours, &all, &seen).is_none())
                     }
                     Err(why) => (format!("{what}; {why}"), false),
                 }
@@ -90,10 +92,14 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn known(&self, payment: &Payment, id: &str) -> Result<Option<domain::Dispute>, PaymentError> {
-        let mut conn = self.connect().await?;
-        let all = disputes::of(&mut conn, payment.id).await?;
-        Ok(all.into_iter().find(|dispute| dispute.id == id))
+    /// The order's payment with its disputes, both of one moment: one after the other they might only seem to differ.
+    async fn disputed(&self, order: OrderId) -> Result<(Payment, Vec<domain::Dispute>), PaymentError> {
+        let begun = pg::begin(&self.desk.db).await;
+        let mut tx = begun.map_err(fault("begin a transaction"))?;
+        let payment = payments::lock(&mut tx, order).await?;
+        let all = disputes::of(&mut tx, payment.id).await?;
+        tx.commit().await.map_err(fault("end the transaction"))?;
+        Ok((payment, all))
     }
 
     fn differs(
