@@ -170,14 +170,19 @@ pub(crate) async fn carry_out(
         Ok(Some(seen)) => settle(app, op, vec![Seen::Refunds(vec![seen.seen()])], Ended::Done).await?,
         Ok(None) => give_up(app, op, refund, "it was never made", Vec::new()).await?,
         Err(StripeError::Refused(declined)) => {
-            // Perhaps somebody was faster over there: their refunds are ours to know.
+            // Perhaps somebody was faster over there: their refunds are ours to know. Ours may be among them after all.
             let others = match &payment.intent_id {
                 Some(id) => app.stripe.refunds_of(id).await.unwrap_or_default(),
                 None => Vec::new(),
             };
+            let made = others.iter().any(|r| r.refund_id() == Some(refund.id));
             let others = others.iter().map(stripe::Refund::seen).collect();
-            let now = give_up(app, op, refund, &declined.to_string(), others).await?;
-            return Err(refusal(&now, refund, declined).into());
+            if made {
+                settle(app, op, vec![Seen::Refunds(others)], Ended::Done).await?
+            } else {
+                let now = give_up(app, op, refund, &declined.to_string(), others).await?;
+                return Err(refusal(&now, refund, declined).into());
+            }
         }
         Err(StripeError::Unknown(cause)) => return Err(postpone(app, op, cause).await),
     };
@@ -188,7 +193,7 @@ pub(crate) async fn carry_out(
     Ok((payment, refund))
 }
 
-/// The refund comes to nothing, unless ours is among those that were made after all.
+/// The refund comes to nothing; `others` of its payment were made.
 async fn give_up(
     app: &AppState,
     op: &Operation,

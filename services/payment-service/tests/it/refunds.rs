@@ -197,6 +197,36 @@ async fn a_refund_whose_answer_is_lost_is_finished_by_asking_again() {
     assert_eq!(shop.heard(), ["succeeded", "refunded"]);
 }
 
+// PAY-4, PAY-5
+#[tokio::test]
+async fn a_refund_that_is_refused_although_it_was_made_is_made_however_often_it_is_asked_for() {
+    let shop = Payments::start().await;
+    shop.paid(81, 1_000).await;
+    let send = || {
+        shop.call(
+            ADMIN,
+            Method::POST,
+            REFUND,
+            &[("idempotency-key", "r1")],
+            Some(json!({"orderId": 81})),
+        )
+    };
+    shop.road.fail([Fault::LoseAnswer, Fault::Answer(400)]);
+    assert_eq!(send().await.status, 503);
+    shop.clock.advance(Duration::from_secs(10));
+    let refused = send().await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.text("status")),
+        (200, "succeeded".to_owned()),
+        "{refused:?}"
+    );
+    let again = send().await;
+    assert_eq!((again.status.as_u16(), &again.body), (200, &refused.body));
+    let done = "select count(*) from operations where kind = 'refund' and state = 'done' and error is null";
+    assert_eq!(shop.count(done).await, 1);
+    assert_eq!(shop.status(81).await, "refunded");
+}
+
 // PAY-12
 #[tokio::test]
 async fn a_refund_that_fails_after_it_succeeded_gives_the_balance_back() {
