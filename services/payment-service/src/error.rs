@@ -44,7 +44,7 @@ pub enum PaymentError {
     /// Another request with the same idempotency key does this work.
     #[error("another request with this idempotency key took over")]
     TakenOver,
-    /// An event about an intent that is not, or not yet, in our books.
+    /// An event about an intent that is not, or not yet, in our books, or of a kind that nobody reads.
     #[error("nothing here belongs to {0}")]
     Unknown(String),
     /// An event, or an answer, that does not look as the provider documents it.

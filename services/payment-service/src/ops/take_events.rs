@@ -17,7 +17,7 @@ use super::whose;
 use crate::AppState;
 use crate::domain::{IntentState, Payment, RefundStatus};
 use crate::error::PaymentError;
-use crate::store::webhooks::{self, Stored};
+use crate::store::webhooks::Stored;
 use crate::store::{fault, payments, refunds};
 use crate::stripe::{Charge, Dispute, Event, Intent, Refund};
 
@@ -30,12 +30,35 @@ enum Subject {
     Dispute(Dispute),
 }
 
-/// Whether events of this kind have to be worked off. Of a new intent nothing needs to be learnt: whoever made it has
-/// written down that it is being made, and finds out.
+/// What the events of a kind are about.
+#[derive(Clone, Copy)]
+enum About {
+    Intent,
+    Refund,
+    Refunded,
+    Dispute,
+}
+
+impl About {
+    /// Nothing if they do not concern us.
+    fn of(kind: &str) -> Option<Self> {
+        Some(match kind {
+            // Nothing needs to be learnt: whoever made it has written down that it is being made, and finds out.
+            "payment_intent.created" => return None,
+            "charge.refunded" => Self::Refunded,
+            "charge.refund.updated" => Self::Refund,
+            _ if kind.starts_with("payment_intent.") => Self::Intent,
+            _ if kind.starts_with("refund.") => Self::Refund,
+            _ if kind.starts_with("charge.dispute.") => Self::Dispute,
+            _ => return None,
+        })
+    }
+}
+
+/// Whether events of this kind have to be worked off.
 #[must_use]
 pub fn says_something(kind: &str) -> bool {
-    let ours = ["payment_intent.", "refund.", "charge.refund", "charge.dispute."];
-    kind != "payment_intent.created" && ours.iter().any(|prefix| kind.starts_with(prefix))
+    About::of(kind).is_some()
 }
 
 /// Events about which the provider is asked side by side.
@@ -52,23 +75,22 @@ struct Told<'a> {
 /// Takes events in, each once: its effect and the mark on its row share a transaction (PAY-8), which all of them share. The
 /// answers are in the order of the events; what keeps one from being taken in does not keep the others.
 ///
-/// An error of one: it is about an intent that is not in our books yet, or something does not answer. To be tried again.
+/// An error of one: it is about an intent that is not in our books yet, or of a kind that is only kept, or something does not
+/// answer. To be tried again.
 #[tracing::instrument(name = "payment.take_events", skip_all, fields(events = events.len()))]
 pub async fn take_events(app: &AppState, events: &[Stored]) -> Vec<Answer> {
     let mut answers: Vec<_> = events.iter().map(|_| Ok(())).collect();
-    let (mut told, mut kept) = (Vec::new(), Vec::new());
+    let mut told = Vec::new();
     for (place, stored) in events.iter().enumerate() {
         match subject(stored) {
-            Ok(Some(subject)) => told.push(Told {
+            Ok(subject) => told.push(Told {
                 place,
                 stored,
                 subject,
             }),
-            Ok(None) => kept.push(stored.id),
             Err(error) => answer(&mut answers, place, Err(error)),
         }
     }
-    keep(app, &kept).await;
     // Before the provider is asked: who waits for it while others are taken in must hold no connection.
     let known = known(app, &told).await;
     let mut tries = Vec::with_capacity(told.len());
@@ -120,21 +142,6 @@ async fn take_in(app: &AppState, mut waiting: Vec<(usize, Observation)>, answers
             );
         }
         app.relay.nudge();
-    }
-}
-
-/// Marks events that were only to be kept.
-async fn keep(app: &AppState, kept: &[i64]) {
-    if kept.is_empty() {
-        return;
-    }
-    let finished = async {
-        let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
-        webhooks::finish_all(&mut conn, kept).await
-    };
-    if let Err(error) = finished.await {
-        // Then they come back when their lease ends.
-        tracing::warn!(%error, "could not mark events that are only kept");
     }
 }
 
@@ -251,17 +258,17 @@ impl Subject {
     }
 }
 
-/// What the event is about; nothing if it is only kept.
-fn subject(stored: &Stored) -> Result<Option<Subject>, PaymentError> {
-    let kind = stored.kind.as_str();
-    Ok(Some(match kind {
-        "charge.refunded" => Subject::Refunded(object(stored)?),
-        "charge.refund.updated" => Subject::Refund(object(stored)?),
-        _ if kind.starts_with("payment_intent.") => Subject::Intent(object(stored)?),
-        _ if kind.starts_with("refund.") => Subject::Refund(object(stored)?),
-        _ if kind.starts_with("charge.dispute.") => Subject::Dispute(object(stored)?),
-        _ => return Ok(None),
-    }))
+/// What the event is about.
+fn subject(stored: &Stored) -> Result<Subject, PaymentError> {
+    let about = About::of(&stored.kind);
+    Ok(
+        match about.ok_or_else(|| PaymentError::Unknown(format!("events of kind {}", stored.kind)))? {
+            About::Intent => Subject::Intent(object(stored)?),
+            About::Refund => Subject::Refund(object(stored)?),
+            About::Refunded => Subject::Refunded(object(stored)?),
+            About::Dispute => Subject::Dispute(object(stored)?),
+        },
+    )
 }
 
 fn object<T: DeserializeOwned>(stored: &Stored) -> Result<T, PaymentError> {

@@ -224,6 +224,32 @@ async fn an_event_about_nothing_of_ours_is_tried_for_a_day_and_then_given_up() {
     );
 }
 
+// PAY-7
+#[tokio::test]
+async fn an_event_of_a_kind_that_nobody_reads_is_given_up_like_any_other_once_it_is_to_be_worked_off() {
+    let shop = Payments::start().await;
+    for (id, kind) in [
+        ("evt_1", "tea.brewed"),
+        ("evt_2", "charge.refund.brewed"),
+        ("evt_3", "payment_intent.created"),
+    ] {
+        let event = json!({"id": id, "type": kind, "livemode": false, "data": {"object": {}}});
+        assert_eq!(shop.deliver(&event).await.status, 200);
+    }
+    let kept = "select count(*) from webhook_events where state = 'processed' and attempts = 0";
+    assert_eq!(shop.count(kept).await, 3);
+    sqlx::query("update webhook_events set state = 'received'")
+        .execute(&shop.db.pool)
+        .await
+        .unwrap();
+    shop.settle().await;
+    let waits = "select count(*) from webhook_events where state = 'received' and error like 'nothing here%'";
+    assert_eq!(shop.count(waits).await, 3);
+    shop.after(Duration::from_secs(24 * 3_600)).await;
+    let dead = "select count(*) from webhook_events where state = 'dead'";
+    assert_eq!(shop.count(dead).await, 3);
+}
+
 // PAY-14
 #[tokio::test]
 async fn another_amount_or_currency_is_a_mismatch_and_not_a_payment() {
