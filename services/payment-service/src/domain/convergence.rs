@@ -1,11 +1,13 @@
 //! Every order in which the eight kinds of events can come, with repetitions, ends in the same row (PAY-10). Here each
 //! event says what was true when it was made; through the database, and with what is read anew, `tests/it` asks the same.
 
-use std::collections::BTreeMap;
+use types::{PaymentId, RefundId};
 
 use super::payment::tests::payment;
+use super::refund::{meant, sums};
 use super::{
-    Dispute, DisputeStatus, Disputed, IntentSeen, IntentState, Moved, Payment, RefundStatus, Status,
+    Dispute, DisputeStatus, Disputed, IntentSeen, IntentState, Moved, Payment, Refund, RefundSeen,
+    RefundStatus, Status,
 };
 
 /// The kinds of events.
@@ -38,7 +40,7 @@ const KINDS: [Kind; 8] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Row {
     payment: Payment,
-    refunds: BTreeMap<&'static str, (i64, RefundStatus)>,
+    refunds: Vec<Refund>,
     dispute: Option<Dispute>,
 }
 
@@ -46,7 +48,7 @@ impl Row {
     fn new() -> Self {
         Self {
             payment: payment(),
-            refunds: BTreeMap::new(),
+            refunds: Vec::new(),
             dispute: None,
         }
     }
@@ -76,24 +78,23 @@ impl Row {
     }
 
     /// A refund is heard of with the money that it returns.
-    fn refund(self, id: &'static str, minor: i64, status: RefundStatus) -> Self {
+    fn refund(self, id: &str, minor: i64, status: RefundStatus) -> Self {
         let mut row = match self.payment.status.has_money() {
             true => self,
             false => self.intent(arrived()),
         };
-        let known = row
-            .refunds
-            .get(id)
-            .map_or(status, |(_, known)| known.merge(status));
-        row.refunds.insert(id, (minor, known));
-        let sum = |wanted: &[RefundStatus]| {
-            let all = row.refunds.values().filter(|(_, s)| wanted.contains(s));
-            all.map(|(minor, _)| minor).sum()
+        let seen = RefundSeen {
+            id: id.to_owned(),
+            refund_id: None,
+            amount_minor: minor,
+            status,
+            failure: None,
         };
-        let (back, pending) = (
-            sum(&[RefundStatus::Succeeded]),
-            sum(&[RefundStatus::Pending, RefundStatus::RequiresAction]),
-        );
+        match meant(&mut row.refunds, &seen) {
+            Some(refund) => refund.status = refund.status.merge(status),
+            None => row.refunds.push(adopted(seen)),
+        }
+        let (back, pending) = sums(&row.refunds);
         row.payment = row.payment.with_refunds(back, pending);
         row
     }
@@ -120,6 +121,20 @@ impl Row {
         self.payment.disputed = Disputed::of(std::slice::from_ref(&dispute));
         self.dispute = Some(dispute);
         self
+    }
+}
+
+/// A refund that was made in the provider's dashboard.
+fn adopted(seen: RefundSeen) -> Refund {
+    Refund {
+        id: RefundId::new(1).unwrap(),
+        payment_id: PaymentId::new(1).unwrap(),
+        amount_minor: seen.amount_minor,
+        status: seen.status,
+        provider_id: Some(seen.id),
+        reason: None,
+        error: seen.failure,
+        created_at: time::macros::datetime!(2026-01-01 00:00 UTC),
     }
 }
 
