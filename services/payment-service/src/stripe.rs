@@ -5,10 +5,9 @@ mod amount;
 mod client;
 mod dispute;
 mod error;
+mod judge;
 mod objects;
 mod signature;
-
-use runtime::Dependency;
 
 pub use amount::{from_provider, to_provider};
 pub use client::{NewIntent, NewRefund, Page, Stripe, StripeSettings};
@@ -16,17 +15,3 @@ pub use dispute::{BalanceTransaction, Dispute, EvidenceDetails};
 pub use error::{Cause, Declined, StripeError};
 pub use objects::{Charge, Event, EventData, Intent, Refund};
 pub use signature::{BadSignature, NoSecret, Signatures, sign};
-
-impl Stripe {
-    /// How the provider is, as the latest calls found it: nobody is called for this.
-    pub(crate) fn dependency(&self) -> Dependency {
-        let breaker = self.breaker.clone();
-        Dependency::new("stripe", move || {
-            std::future::ready(if breaker.is_open() {
-                Err("unavailable")
-            } else {
-                Ok(())
-            })
-        })
-    }
-}

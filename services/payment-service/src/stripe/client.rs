@@ -11,14 +11,14 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use runtime::{Breaker, Secret};
-use serde::Deserialize;
+use runtime::{Breaker, Dependency, Secret};
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use types::{Clock, OrderId, PaymentId, RefundId};
 
 use super::dispute::Dispute;
-use super::error::{Cause, Declined, StripeError};
+use super::error::{Cause, StripeError};
+use super::judge::judge;
 use super::objects::{Intent, List, Refund};
 
 /// The version whose shapes [`super::objects`] reads; the webhook endpoint is made with the same.
@@ -51,7 +51,7 @@ pub struct Stripe {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     settings: Arc<StripeSettings>,
     bearer: HeaderValue,
-    pub(super) breaker: Breaker,
+    breaker: Breaker,
 }
 
 /// An intent to be made.
@@ -127,6 +127,18 @@ impl Stripe {
     #[must_use]
     pub fn live(&self) -> bool {
         self.settings.live
+    }
+
+    /// How the provider is, as the latest calls found it: nobody is called for this.
+    pub(crate) fn dependency(&self) -> Dependency {
+        let breaker = self.breaker.clone();
+        Dependency::new("stripe", move || {
+            std::future::ready(if breaker.is_open() {
+                Err("unavailable")
+            } else {
+                Ok(())
+            })
+        })
     }
 
     /// Makes an intent; with the same key, the same again.
@@ -374,7 +386,6 @@ impl Stripe {
     }
 }
 
-/// Tells results, clear refusals and unknown outcomes apart.
 /// What a call is about, for metrics: a word, never an id.
 fn operation(method: &Method, path: &str) -> &'static str {
     let path = path.split_once('?').map_or(path, |(path, _)| path);
@@ -393,36 +404,6 @@ fn operation(method: &Method, path: &str) -> &'static str {
     }
 }
 
-fn judge(status: u16, body: Bytes) -> Result<Result<Bytes, Declined>, Cause> {
-    #[derive(Deserialize)]
-    struct Failure {
-        error: Error,
-    }
-    #[derive(Deserialize)]
-    struct Error {
-        code: Option<String>,
-        decline_code: Option<String>,
-        message: Option<String>,
-    }
-    match status {
-        200..=299 => Ok(Ok(body)),
-        409 => Err(Cause::Busy),
-        // A wrong key is ours to mend, not the client's: until then nobody knows what to tell the order.
-        401 | 403 | 429 | 500.. => Err(Cause::Status(status)),
-        _ => {
-            let failure: Option<Failure> = serde_json::from_slice(&body).ok();
-            // Without its JSON this is not Stripe speaking but something between us.
-            let error = failure.ok_or(Cause::Status(status))?.error;
-            Ok(Err(Declined {
-                status,
-                code: error.code,
-                decline_code: error.decline_code,
-                message: error.message.unwrap_or_default().chars().take(200).collect(),
-            }))
-        }
-    }
-}
-
 /// An id goes into a path: nothing but what ids are made of.
 fn checked(id: &str) -> Result<&str, StripeError> {
     let plain = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -438,26 +419,6 @@ fn unreadable(error: &impl std::fmt::Display) -> StripeError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    // PAY-5
-    #[test]
-    fn only_stripes_own_no_is_a_refusal() {
-        let no = br#"{"error":{"code":"amount_too_small","message":"Amount must be at least 50 cents","type":"invalid_request_error"}}"#;
-        let declined = judge(400, Bytes::from_static(no)).unwrap().unwrap_err();
-        assert!(declined.is("amount_too_small"));
-        assert!(matches!(judge(200, Bytes::new()), Ok(Ok(_))));
-        assert!(matches!(judge(409, Bytes::from_static(no)), Err(Cause::Busy)));
-        for status in [401, 403, 429, 500, 502, 503, 599] {
-            assert!(
-                matches!(judge(status, Bytes::from_static(no)), Err(Cause::Status(_))),
-                "{status}"
-            );
-        }
-        assert!(matches!(
-            judge(404, Bytes::from_static(b"<html>")),
-            Err(Cause::Status(404))
-        ));
-    }
 
     #[test]
     fn an_id_cannot_leave_its_place_in_the_path() {
