@@ -91,7 +91,7 @@ PAYMENTS = [
           ("sum by (currency) (rate(payments_refunded_minor_total[$__rate_interval])) * 36", "{{currency}} back"),
           about="An hour, in major units, for currencies with two decimals."),
     graph("What needs somebody", "short", ("sum(increase(refunds_failed_total[1h]))", "refunds that failed"),
-          ("sum(increase(orders_paid_after_cancel_total[1h]))", "money after the cancellation"), ("max(payments_mismatched)", "mismatches"),
+          ("sum(increase(orders_paid_after_cancel_total[1h]))", "money after the cancellation"), ("max(payments_mismatched)", "mismatches"), ("max(payments_refund_owed)", "refunds owed"),
           ("sum(increase(payments_drifted_total[1h]))", "changes without a webhook"), ("max by (scope) (reconciliation_unexplained)", "unexplained, {{scope}}"), ("sum(increase(disputes_total[1h])) or vector(0)", "disputes")),
     graph("Calls to Stripe", "short", (rate("stripe_calls_total", "operation, outcome"), "{{operation}} {{outcome}}")),
     graph("p95 of Stripe", "s", (p(0.95, "stripe_call_seconds", "operation"), "{{operation}}")),

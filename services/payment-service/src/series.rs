@@ -20,6 +20,7 @@ pub(crate) fn gauges(app: &AppState) -> Gauges {
 async fn look(conn: &mut PgConnection, now: OffsetDateTime) -> Result<Vec<Reading>, LookError> {
     let Waiting {
         mismatched,
+        owed,
         dead,
         received,
         oldest,
@@ -37,6 +38,10 @@ async fn look(conn: &mut PgConnection, now: OffsetDateTime) -> Result<Vec<Readin
         Reading(
             metrics::gauge!("payments_mismatched", "service" => NAME),
             count(mismatched),
+        ),
+        Reading(
+            metrics::gauge!("payments_refund_owed", "service" => NAME),
+            count(owed),
         ),
         Reading(
             metrics::gauge!("webhook_events_dead", "service" => NAME),
@@ -122,6 +127,11 @@ fn describe() {
         "payments_mismatched",
         Unit::Count,
         "Payments whose money is not what their order costs; an admin must decide."
+    );
+    describe_gauge!(
+        "payments_refund_owed",
+        Unit::Count,
+        "Payments whose refund came back and whose money was not sent again; a person has to."
     );
     describe_gauge!(
         "payment_operations_overdue",

@@ -14,6 +14,8 @@ const MOST: i64 = 100_000;
 pub struct Waiting {
     /// Payments whose money is not what their order costs.
     pub mismatched: i64,
+    /// Payments whose refund came back and whose money was not sent again, though it is here and at no bank.
+    pub owed: i64,
     /// Events of the provider that were given up.
     pub dead: i64,
     /// Events of the provider that are to be worked off.
@@ -33,6 +35,15 @@ pub async fn waiting(conn: &mut PgConnection) -> Result<Waiting, PaymentError> {
         Waiting,
         r#"
         select (select count(*) from payments where status = 'mismatch') as "mismatched!",
+               (select count(distinct p.id)
+                  from refunds back
+                  join payments p on p.id = back.payment_id
+                 where back.status in ('failed', 'canceled') and back.provider_id is not null
+                   and p.captured_minor > p.refunded_minor + p.refund_pending_minor + p.disputed_minor
+                   and back.amount_minor > (select coalesce(sum(since.amount_minor), 0)
+                                              from refunds since
+                                             where since.payment_id = back.payment_id and since.id > back.id
+                                               and since.status not in ('failed', 'canceled'))) as "owed!",
                (select count(*) from webhook_events where state = 'dead') as "dead!",
                (select count(*) from (select from webhook_events where state = 'received' limit $1) counted)
                    as "received!",

@@ -256,7 +256,7 @@ async fn a_refund_that_fails_after_it_succeeded_gives_the_balance_back() {
 
 impl Payments {
     /// The bank sends the latest refund back, and we hear of it.
-    async fn refund_fails(&self) {
+    pub async fn refund_fails(&self) {
         let refunds = self.provider(Method::GET, "/v1/refunds", "").await;
         let path = format!(
             "/_sandbox/refunds/{}/fail",
