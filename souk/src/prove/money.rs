@@ -148,7 +148,7 @@ impl Money {
                 "cancelled" => taken == back + with_banks || again,
                 "refunded" => (taken == back || again) && taken > 0,
                 "confirmed" | "pending" => taken == 0 && cancelled == 0,
-                _ => taken == order.total_minor && back < taken && told.fits(back + returned, back),
+                _ => taken == order.total_minor && back < taken && told.fits(taken, back + returned, back),
             };
             tally.note((!fits).then(|| {
                 format!(

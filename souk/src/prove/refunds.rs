@@ -10,6 +10,8 @@ pub(super) struct SentBack {
     sent: i64,
     /// Never answered clearly: sent once, or not at all.
     perhaps: i64,
+    /// The same of all that was left.
+    perhaps_all: bool,
     /// The payer's bank sends all of it back to the shop.
     pub(super) returned: bool,
 }
@@ -26,7 +28,10 @@ impl SentBack {
             Ok(answer) if answer.status == 200 => answer,
             Ok(_) => return Ok(false),
             Err(unanswered) => {
-                self.perhaps += asked.unwrap_or_default();
+                match asked {
+                    Some(part) => self.perhaps += part,
+                    None => self.perhaps_all = true,
+                }
                 return Err(unanswered);
             }
         };
@@ -41,9 +46,13 @@ impl SentBack {
         Ok(sent)
     }
 
-    /// Whether they were told what Stripe did, whose refunds came to `sent`, and which gave `back` to the payer for good.
-    pub(super) fn fits(&self, sent: i64, back: i64) -> bool {
-        let told = sent == self.sent || sent == self.sent + self.perhaps;
+    /// Whether they were told what Stripe did, which took `taken`, whose refunds came to `sent`, and which gave `back` to the
+    /// payer for good.
+    pub(super) fn fits(&self, taken: i64, sent: i64, back: i64) -> bool {
+        // What came again is there to be sent anew.
+        let with_all = if self.returned { self.sent + taken } else { taken };
+        let told =
+            sent == self.sent || sent == self.sent + self.perhaps || self.perhaps_all && sent == with_all;
         told && back == if self.returned { 0 } else { sent }
     }
 }
@@ -83,6 +92,14 @@ mod tests {
             (part, silence(), false, 0, 0, true),
             (part, silence(), false, 150, 150, true),
             (part, silence(), false, 300, 300, false),
+            (all, silence(), false, 0, 0, true),
+            (all, silence(), false, 1_800, 1_800, true),
+            (all, silence(), false, 150, 150, false),
+            (all, silence(), false, 3_600, 3_600, false),
+            (all, silence(), true, 0, 0, true),
+            (all, silence(), true, 1_800, 0, true),
+            (all, silence(), true, 150, 0, false),
+            (all, silence(), true, 3_600, 0, false),
             (part, ours("succeeded"), true, 150, 0, true),
             (part, ours("succeeded"), true, 300, 0, false),
             (part, ours("succeeded"), true, 150, 150, false),
@@ -107,7 +124,7 @@ mod tests {
             };
             let what = format!("{answered:?}, {returned}: {sent}, {back}");
             drop(told.told(asked, answered));
-            assert_eq!(told.fits(sent, back), fits, "{what}");
+            assert_eq!(told.fits(1_800, sent, back), fits, "{what}");
         }
         let mut two = SentBack::default();
         for part in [120, 35] {
@@ -118,6 +135,10 @@ mod tests {
         }
         assert_eq!(two.told(all, refused()), Ok(false));
         assert_eq!(two.told(all, ours("failed")), Ok(false));
-        assert!(two.fits(155, 155) && !two.fits(120, 120) && !SentBack::default().fits(155, 155));
+        let fits = |told: &SentBack, sent| told.fits(1_800, sent, sent);
+        assert!(fits(&two, 155) && !fits(&two, 120) && !fits(&SentBack::default(), 155));
+        // All that was left, which is no more than that.
+        assert!(two.told(all, silence()).is_err());
+        assert!(fits(&two, 155) && fits(&two, 1_800) && !fits(&two, 1_955));
     }
 }
