@@ -16,6 +16,7 @@ mod extending;
 mod folding;
 mod galleries;
 mod harness;
+mod illustrating;
 mod images;
 mod model;
 mod outages;
