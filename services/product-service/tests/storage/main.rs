@@ -21,9 +21,11 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::Request;
 use product_service::ops::pictures::sweep;
 use product_service::{Bucket, ImageStore, Storage};
-use runtime::{Clock as _, Secret};
+use runtime::{App, Clock as _, Secret};
 use serde_json::json;
 use time::macros::datetime;
 use types::TestClock;
@@ -66,6 +68,35 @@ async fn a_bucket_that_was_away_is_used_again_as_soon_as_it_is_back() {
     let second = upload(shop.seller(), id, &photo(20, 20, 2)).await.is(200).json;
     let product = shop.get(&format!("/products/{id}")).await.is(200).json;
     assert_eq!(product["images"], json!([kept["imageUrl"], second["imageUrl"]]));
+}
+
+// OPS-1
+#[tokio::test]
+async fn how_the_bucket_is_is_told_as_soon_as_it_is_looked_at() {
+    let mut server = Server::start().await;
+    let shop = Shop::open_at(ImageStore::Bucket(buckets::at(server.port))).await;
+    // Each process tells for a while what it has seen, so each is asked once.
+    let [up, down, back] = [
+        shop.another_process().await,
+        shop.another_process().await,
+        shop.another_process().await,
+    ];
+    let told = async |process: &App, health: &str, bucket: &str| {
+        let request = Request::get("/health/all").body(Body::empty()).unwrap();
+        let told = Shop::send_to(process, request).await.is(200).json;
+        assert_eq!(
+            told,
+            json!({"status": health, "service": "product-service",
+                "dependencies": {"image-storage": {"status": bucket}}})
+        );
+    };
+    told(&up, "ok", "ok").await;
+    server.kill().await;
+    told(&down, "degraded", "unreachable").await;
+    server.run().await;
+    told(&back, "ok", "ok").await;
+    std::fs::remove_dir_all(server.files().join("pictures")).unwrap();
+    told(&shop.app, "degraded", "refused").await;
 }
 
 // OPS-1
