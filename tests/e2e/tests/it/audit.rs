@@ -140,17 +140,16 @@ async fn an_order_whose_refund_came_back_breaks_nothing_and_waits_for_a_person_w
     let report = audit(&books).await;
     let waits = format!("2 orders whose refund came back wait for a person: {refunded}, {cancelled}");
     assert!(report.table().contains(&waits), "{}", report.table().join("\n"));
-    // Nothing else may be missing.
-    let more = format!("captured_minor = captured_minor + 5 where order_id = {refunded}");
-    run(&books.payment, &format!("update payments set {more}")).await;
+    // Nothing but what came back may be missing.
+    let less = format!(
+        "amount_minor = amount_minor - 5 where payment_id = (select id from payments where order_id = {refunded})"
+    );
+    run(&books.payment, &format!("update refunds set {less}")).await;
     let money = audit(&books).await;
     let money = money.lines.iter().find(|line| line.rule == "PAY-14");
     assert_eq!(money.expect("a line").tally.broken, 1);
-    run(
-        &books.payment,
-        &format!("update payments set {}", more.replace('+', "-")),
-    )
-    .await;
+    let more = less.replace("- 5", "+ 5");
+    run(&books.payment, &format!("update refunds set {more}")).await;
 
     for order in [refunded, cancelled] {
         refund(order).await;
