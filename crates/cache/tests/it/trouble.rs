@@ -92,12 +92,13 @@ async fn whoever_asks_beside_a_purge_gets_the_answer_to_what_was_asked() {
     let (one, other) = pair(&server).await;
     let client = redis::Client::open(server.url()).unwrap();
     let mut watching = client.get_multiplexed_async_connection().await.unwrap();
-    let mut connections = async || {
+    let mut told = async |section: &str| {
         let mut info = redis::cmd("INFO");
-        let info: redis::InfoDict = info.arg("stats").query_async(&mut watching).await.unwrap();
-        info.get::<u64>("total_connections_received").unwrap()
+        let info = info.arg(section).query_async::<redis::InfoDict>(&mut watching);
+        info.await.unwrap()
     };
-    let before = connections().await;
+    let connections = |stats: redis::InfoDict| stats.get::<u64>("total_connections_received").unwrap();
+    let before = connections(told("stats").await);
     for round in 0..20 {
         let keys = round * 100..round * 100 + 50;
         for key in keys.clone() {
@@ -116,7 +117,16 @@ async fn whoever_asks_beside_a_purge_gets_the_answer_to_what_was_asked() {
         assert_eq!(futures::future::join_all(asked).await, keys.collect::<Vec<_>>());
     }
     shares(&other, &one).await;
-    assert_eq!(connections().await, before, "an answer was not understood");
+    assert_eq!(
+        connections(told("stats").await),
+        before,
+        "an answer was not understood"
+    );
+    // From 7.2 on that would not show: neither was it sent.
+    let sent = told("commandstats").await;
+    let calls = |command: &str| sent.get::<String>(&format!("cmdstat_{command}"));
+    assert!(calls("publish").is_some(), "nothing was purged");
+    assert_eq!((calls("multi"), calls("exec")), (None, None));
 }
 
 // STK-13
