@@ -97,7 +97,8 @@ pub struct CreateProduct {
     /// The picture that comes first.
     #[serde(default, alias = "image_url")]
     pub image_url: Option<String>,
-    /// What each picture shows, in the order that they have then, `imageUrl` first; at most 300 characters each.
+    /// What each of `images` shows, in the order in which they are sent; at most 300 characters each. Without `images`, what
+    /// `imageUrl` shows.
     #[serde(default, alias = "image_alts")]
     pub image_alts: Option<Vec<String>>,
     /// Whether it goes into the window; not if absent.
@@ -146,8 +147,9 @@ pub struct UpdateProduct {
     /// them all.
     #[serde(default, alias = "image_url")]
     pub image_url: Option<String>,
-    /// What each picture shows, in the order that they have then; at most 300 characters each, and an empty one removes
-    /// the text. Those beyond the end of the list stay as they are.
+    /// What each of `images` shows, in the order in which they are sent; without `images`, each picture in the order that
+    /// they have then. At most 300 characters each, and an empty one removes the text. Those beyond the end of the list stay
+    /// as they are.
     #[serde(default, alias = "image_alts")]
     pub image_alts: Option<Vec<String>>,
     /// Whether it is in the window.

@@ -20,11 +20,12 @@ pub struct Gallery {
 /// What to change of a gallery.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hanging {
-    /// All pictures, in their order.
+    /// All pictures, in their order; each counts once.
     pub images: Option<Vec<String>>,
-    /// The primary one, where `images` is not sent: moved to the front if it is there; if not, it replaces them all.
+    /// The primary one. Where `images` is not sent: moved to the front if it is there; if not, it replaces them all.
     pub primary: Option<String>,
-    /// What they show, in the order that they have then; an empty text removes one.
+    /// What `images` show, or, where those are not sent, the pictures in the order that they have then; an empty text
+    /// removes one.
     pub alts: Option<Vec<String>>,
 }
 
@@ -71,21 +72,24 @@ impl Gallery {
     /// The pictures as `hanging` leaves them. A text stays with its picture wherever that goes.
     ///
     /// # Errors
-    /// There are more texts than pictures.
+    /// There are more pictures than there may be, or more texts than pictures.
     pub fn hung(self, hanging: Hanging) -> Result<Self, Refusal> {
-        let images = match (hanging.images, hanging.primary) {
-            (Some(images), _) => images,
+        let list = hanging.images;
+        let images = match (&list, hanging.primary) {
+            (Some(list), primary) => each_once(primary.into_iter().chain(list.iter().cloned()))?,
             (None, Some(primary)) if self.images.contains(&primary) => led_by(primary, self.images),
             (None, Some(primary)) => vec![primary],
             (None, None) => self.images,
         };
         let mut alts = self.alts;
         if let Some(texts) = hanging.alts {
-            if texts.len() > images.len() {
-                let detail = format!("{} texts, and {} pictures", texts.len(), images.len());
+            let of = list.as_ref().unwrap_or(&images);
+            if texts.len() > of.len() {
+                let detail = format!("{} texts, and {} pictures", texts.len(), of.len());
                 return Err(Refusal::invalid("/imageAlts", detail));
             }
-            alts.extend(images.iter().cloned().zip(texts));
+            // Of a picture that is listed twice, the first text stays.
+            alts.extend(of.iter().cloned().zip(texts).rev());
         }
         Ok(Self::new(images, alts))
     }
@@ -113,6 +117,19 @@ impl Gallery {
         }
         Ok(())
     }
+}
+
+fn each_once(sent: impl Iterator<Item = String>) -> Result<Vec<String>, Refusal> {
+    let mut images = Vec::new();
+    for image in sent {
+        if !images.contains(&image) {
+            images.push(image);
+        }
+    }
+    if images.len() > MOST {
+        return Err(Refusal::invalid("/images", format!("{MOST} pictures at most")));
+    }
+    Ok(images)
 }
 
 fn led_by(primary: String, images: Vec<String>) -> Vec<String> {

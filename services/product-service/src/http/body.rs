@@ -35,7 +35,7 @@ pub(super) fn new_product(
         .and_then(|id| category(&mut checks, "/categoryId", id));
     let tags = tags(&mut checks, body.tags.unwrap_or_default());
     let hanging = hanging(&mut checks, body.images, body.image_url, body.image_alts);
-    let hung = take(&mut checks, Gallery::default().hung(hanging));
+    let hung = hanging.and_then(|hanging| take(&mut checks, Gallery::default().hung(hanging)));
     let stock = stock(&mut checks, body.stock.unwrap_or(0));
     let slug = slug::of(name.as_deref().unwrap_or_default(), "product");
     let sku = match body.sku.filter(|sku| !sku.trim().is_empty()) {
@@ -79,11 +79,15 @@ pub(super) fn patch(body: UpdateProduct, currency: Currency) -> Result<Patch, Pr
             .map(|id| id.and_then(|id| category(&mut checks, "/categoryId", id))),
         sku: body.sku.and_then(|text| take(&mut checks, sku::parse(&text))),
         tags: body.tags.map(|words| tags(&mut checks, words)),
-        hanging: hanging(&mut checks, body.images, body.image_url, body.image_alts),
+        hanging: hanging(&mut checks, body.images, body.image_url, body.image_alts).unwrap_or_default(),
         featured: body.featured,
         active: body.active,
         stock: body.stock.and_then(|units| stock(&mut checks, units)),
     };
+    if patch.hanging.images.is_some() {
+        // What is wrong with a list is so whatever is there, and said along with the rest.
+        take(&mut checks, Gallery::default().hung(patch.hanging.clone()));
+    }
     checks.finish()?;
     Ok(patch)
 }
@@ -141,58 +145,48 @@ fn tags(checks: &mut Checks, words: Vec<String>) -> Vec<String> {
     tags
 }
 
-/// What was sent of pictures and of what they show.
+/// What was sent of pictures and of what they show; none if one of the pictures is refused.
 fn hanging(
     checks: &mut Checks,
     list: Option<Vec<String>>,
     first: Option<String>,
     alts: Option<Vec<String>>,
-) -> Hanging {
-    let alone = list.is_none();
-    let mut kept = pictures(checks, list, first);
-    let primary = kept.as_mut().filter(|_| alone).and_then(Vec::pop);
-    let text = |(i, text): (usize, String)| {
+) -> Option<Hanging> {
+    let first = first.filter(|url| !url.trim().is_empty());
+    let primary = first.map(|url| picture(checks, "/imageUrl", &url));
+    let mut one = |(i, url): (usize, String)| picture(checks, &format!("/images/{i}"), &url);
+    // All of them: what is wrong behind the first one that is refused is said as well.
+    let images = list.map(|list| list.into_iter().enumerate().map(&mut one).collect::<Vec<_>>());
+    let mut text = |(i, text): (usize, String)| {
         let text = checks.text(&format!("/imageAlts/{i}"), &text, 0, gallery::ALT);
         text.unwrap_or_default()
     };
-    Hanging {
-        images: kept.filter(|_| !alone),
-        primary,
-        alts: alts.map(|texts| texts.into_iter().enumerate().map(text).collect()),
-    }
+    let alts = alts.map(|texts| texts.into_iter().enumerate().map(&mut text).collect());
+    let whole = |images: Vec<Option<String>>| images.into_iter().collect::<Option<Vec<_>>>();
+    Some(Hanging {
+        images: match images {
+            Some(images) => Some(whole(images)?),
+            None => None,
+        },
+        primary: match primary {
+            Some(primary) => Some(primary?),
+            None => None,
+        },
+        alts,
+    })
 }
 
-/// The list of pictures as it is kept, with `first` at its head; none if neither was sent.
-fn pictures(checks: &mut Checks, list: Option<Vec<String>>, first: Option<String>) -> Option<Vec<String>> {
-    let first = first.filter(|url| !url.trim().is_empty());
-    if list.is_none() && first.is_none() {
-        return None;
+/// An address of a picture as it is kept.
+fn picture(checks: &mut Checks, pointer: &str, url: &str) -> Option<String> {
+    let url = checks.text(pointer, url, 1, 2_000)?;
+    let name = images::kept(&url);
+    // A script must never get into a page by way of a picture's address.
+    if url.starts_with("https://") || url.starts_with("http://") || name != url {
+        return Some(name);
     }
-    let mut kept: Vec<String> = Vec::new();
-    let sent = first.into_iter().map(|url| ("/imageUrl".to_owned(), url)).chain(
-        list.unwrap_or_default()
-            .into_iter()
-            .enumerate()
-            .map(|(i, url)| (format!("/images/{i}"), url)),
+    checks.refuse(
+        pointer,
+        "an address that begins with https://, or one of an uploaded image",
     );
-    for (pointer, url) in sent {
-        let Some(url) = checks.text(&pointer, &url, 1, 2_000) else {
-            continue;
-        };
-        let name = images::kept(&url);
-        // A script must never get into a page by way of a picture's address.
-        let is_address = url.starts_with("https://") || url.starts_with("http://") || name != url;
-        if !is_address {
-            checks.refuse(
-                &pointer,
-                "an address that begins with https://, or one of an uploaded image",
-            );
-        } else if !kept.contains(&name) {
-            kept.push(name);
-        }
-    }
-    if kept.len() > gallery::MOST {
-        checks.refuse("/images", format!("{} pictures at most", gallery::MOST));
-    }
-    Some(kept)
+    None
 }

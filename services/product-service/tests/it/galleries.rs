@@ -1,35 +1,11 @@
 //! The order of a product's pictures, which is the primary one, and what they show.
 
-use axum::body::Body;
-use axum::http::Method;
 use serde_json::{Value, json};
 use types::Role;
 use wire::code;
 
-use crate::harness::{Answer, As, Shop};
-use crate::pictures::{photo, upload};
-
-/// An upload of a file with these fields before and after it.
-async fn upload_as(
-    who: As<'_>,
-    product: i64,
-    file: &[u8],
-    before: &[(&str, &str)],
-    after: &[(&str, &str)],
-) -> Answer {
-    let field = |(name, text): &(&str, &str)| {
-        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
-    };
-    let mut body: Vec<u8> = before.iter().map(field).collect::<String>().into_bytes();
-    body.extend(b"--b\r\nContent-Disposition: form-data; name=\"image\"; filename=\"x\"\r\n\r\n");
-    body.extend(file);
-    body.extend(b"\r\n");
-    body.extend(after.iter().map(field).collect::<String>().into_bytes());
-    body.extend(b"--b--\r\n");
-    let path = format!("/products/{product}/upload-image");
-    let form = Some("multipart/form-data; boundary=b");
-    who.send(Method::POST, &path, form, Body::from(body)).await
-}
+use crate::harness::Shop;
+use crate::pictures::{photo, upload, upload_as};
 
 /// The picture's text and flag of each that a product shows.
 fn shown(product: &Value) -> Vec<(&str, bool)> {
@@ -153,6 +129,81 @@ async fn pictures_are_put_in_order_described_and_made_primary_by_a_put() {
         .put(&product, json!({"imageAlts": ["Mine"]}))
         .await;
     others.refuses(code::FORBIDDEN);
+}
+
+// IMG-3
+#[tokio::test]
+async fn texts_belong_to_the_pictures_beside_which_they_are_sent() {
+    let shop = Shop::open().await;
+    let [a, b, c] = ["a", "b", "c"].map(|name| format!("https://pictures.example/{name}.png"));
+    let new = |body: Value| {
+        let mut new = json!({"name": "Cup", "price": "1.00"});
+        new.as_object_mut()
+            .unwrap()
+            .extend(body.as_object().unwrap().clone());
+        new
+    };
+    let promoted = json!({"images": [b, a], "imageUrl": a, "imageAlts": ["b text", "a text"]});
+    let made = shop
+        .seller()
+        .post("/products", new(promoted.clone()))
+        .await
+        .is(201);
+    assert_eq!(made.json["images"], json!([a, b]));
+    assert_eq!(made.json["imageAlts"], json!(["a text", "b text"]));
+    let product = format!("/products/{}", made.id());
+    let put = async |body: Value| shop.seller().put(&product, body).await.is(200).json;
+    let twice = put(json!({"images": [a, a, b], "imageAlts": ["first", "second", "third"]})).await;
+    assert_eq!(
+        (&twice["images"], &twice["imageAlts"]),
+        (&json!([a, b]), &json!(["first", "third"]))
+    );
+    let fewer = put(json!({"images": [a, a, b], "imageAlts": ["1", "2"]})).await;
+    assert_eq!(fewer["imageAlts"], json!(["1", "third"]), "b was told nothing");
+    assert_eq!(put(promoted).await["imageAlts"], json!(["a text", "b text"]));
+    let led = put(json!({"images": [a, b], "imageUrl": c, "imageAlts": ["", "B"]})).await;
+    assert_eq!(
+        (&led["images"], &led["imageAlts"]),
+        (&json!([c, a, b]), &json!(["", "", "B"]))
+    );
+
+    // What is wrong is said once, and all of it.
+    let seller = || shop.seller();
+    for body in [
+        json!({"images": ["javascript:x"], "imageAlts": ["1"]}),
+        json!({"imageUrl": "javascript:x", "imageAlts": ["1"]}),
+    ] {
+        let wrong = if body.get("images").is_some() {
+            "/images/0"
+        } else {
+            "/imageUrl"
+        };
+        let refused = seller()
+            .post("/products", new(body.clone()))
+            .await
+            .refuses(code::INVALID);
+        assert_eq!(refused.pointers(), [wrong]);
+        let refused = seller().put(&product, body).await.refuses(code::INVALID);
+        assert_eq!(refused.pointers(), [wrong]);
+    }
+    for wrong in [
+        json!({"images": [a], "imageAlts": ["1", "2"], "name": ""}),
+        json!({"images": [a], "imageUrl": b, "imageAlts": ["1", "2"], "name": ""}),
+    ] {
+        let refused = seller().put(&product, wrong.clone()).await.refuses(code::INVALID);
+        assert_eq!(refused.pointers(), ["/name", "/imageAlts"]);
+        let refused = seller()
+            .post("/products", new(wrong))
+            .await
+            .refuses(code::INVALID);
+        assert_eq!(refused.pointers(), ["/name", "/imageAlts"]);
+    }
+    let many: Vec<String> = (0..21)
+        .map(|n| format!("https://pictures.example/{n}.png"))
+        .collect();
+    let many = json!({"images": many, "name": ""});
+    let refused = seller().put(&product, many).await.refuses(code::INVALID);
+    assert_eq!(refused.pointers(), ["/name", "/images"]);
 }
 
 // IMG-3, IDK-1

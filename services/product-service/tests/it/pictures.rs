@@ -10,16 +10,30 @@ use crate::harness::{Answer, As};
 pub const MULTIPART: &str = "multipart/form-data; boundary=b";
 
 /// An upload of a file under a name and a type that say nothing true.
-fn form(file: &[u8]) -> Vec<u8> {
-    let mut body = b"--b\r\nContent-Disposition: form-data; name=\"image\"; filename=\"x.gif\"\r\nContent-Type: text/html\r\n\r\n".to_vec();
-    body.extend_from_slice(file);
-    body.extend_from_slice(b"\r\n--b--\r\n");
-    body
+pub async fn upload(who: As<'_>, product: i64, file: &[u8]) -> Answer {
+    upload_as(who, product, file, &[], &[]).await
 }
 
-pub async fn upload(who: As<'_>, product: i64, file: &[u8]) -> Answer {
+/// The same, with these fields before and after the file.
+pub async fn upload_as(
+    who: As<'_>,
+    product: i64,
+    file: &[u8],
+    before: &[(&str, &str)],
+    after: &[(&str, &str)],
+) -> Answer {
+    let field = |(name, text): &(&str, &str)| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+    };
+    let mut body: Vec<u8> = before.iter().map(field).collect::<String>().into_bytes();
+    body.extend(b"--b\r\nContent-Disposition: form-data; name=\"image\"; filename=\"x.gif\"\r\n");
+    body.extend(b"Content-Type: text/html\r\n\r\n");
+    body.extend(file);
+    body.extend(b"\r\n");
+    body.extend(after.iter().map(field).collect::<String>().into_bytes());
+    body.extend(b"--b--\r\n");
     let path = format!("/products/{product}/upload-image");
-    who.send(Method::POST, &path, Some(MULTIPART), Body::from(form(file)))
+    who.send(Method::POST, &path, Some(MULTIPART), Body::from(body))
         .await
 }
 
