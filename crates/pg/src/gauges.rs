@@ -166,12 +166,9 @@ impl Gauges {
 
     /// Takes the lock, unless another process has it.
     async fn stand(&self) -> Result<Option<Counter>, sqlx::Error> {
-        let mut conn = self.pool.acquire().await?;
-        let free = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "free!""#, COUNTER)
-            .fetch_one(&mut *conn)
-            .await?;
-        Ok(free.then(|| Counter {
-            conn: conn.detach(),
+        let conn = crate::try_lock(&self.pool, COUNTER).await?;
+        Ok(conn.map(|conn| Counter {
+            conn,
             shown: Vec::new(),
         }))
     }

@@ -22,4 +22,4 @@ pub mod testing;
 
 pub use connect::{ConnectError, connect};
 pub use migrate::{MIGRATIONS, MigrateError, migrate, migrate_all, pending, ready};
-pub use pool::{PgSettings, begin, constraint_of, is_unavailable};
+pub use pool::{PgSettings, begin, constraint_of, is_unavailable, try_lock};

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 /// A connection is replaced after this long: it forgets leaked memory and follows a fail-over.
 pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -94,6 +94,28 @@ pub async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx
     )]
     let begun = tokio::spawn(async move { pool.begin().await });
     begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+}
+
+/// Takes an advisory lock of the database for a session of its own; `None` while another one has it. It is given back when
+/// the connection ends, however that comes about. May be dropped at any moment: as with [`begin`], a task of its own waits for
+/// the answer, since a connection that went back to the pool before it would keep the lock there.
+///
+/// # Errors
+/// The database did not answer.
+pub async fn try_lock(pool: &PgPool, key: i64) -> Result<Option<PgConnection>, sqlx::Error> {
+    let pool = pool.clone();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "lives no longer than one round trip, and holds nothing that shutdown waits for"
+    )]
+    let taken = tokio::spawn(async move {
+        let mut conn = pool.acquire().await?;
+        let free = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "free!""#, key)
+            .fetch_one(&mut *conn)
+            .await?;
+        Ok(free.then(|| conn.detach()))
+    });
+    taken.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
 
 /// Whether `error` says that the database cannot be reached right now, so that waiting may help.

@@ -37,6 +37,14 @@ impl Images {
         })
     }
 
+    /// The same, whose storage is the one of which the service tells by metrics.
+    pub(crate) fn shown(self) -> Self {
+        Self {
+            storage: self.storage.shown(),
+            ..self
+        }
+    }
+
     /// Stores all files of a picture. Where that fails, some may be there: they belong to no product, and go.
     pub(crate) async fn store(&self, files: Vec<(PictureFile, Vec<u8>)>) -> Result<(), ProductError> {
         let writes = files

@@ -198,7 +198,7 @@ pub async fn build(config: Config, neighbours: Neighbours, shared: Shared) -> Re
         currency: config.currency,
         verifier: Verifier::new(keys_from(user, config.jwks_file), Arc::clone(&clock)),
         cursors: CursorKey::new(config.cursor_secret),
-        images: Images::open(config.images, Arc::clone(&clock)).await?,
+        images: Images::open(config.images, Arc::clone(&clock)).await?.shown(),
         holds: Holds::new(shelves, shared.tracker.clone()),
         quotes: Quotes::new(Quoting { db: db.clone() }, shared.tracker.clone()),
         low_stock: config.low_stock,

@@ -6,7 +6,6 @@ use axum::response::Response;
 use http::StatusCode;
 use souk_http::{Caller, IdempotencyKey, PathId, Problem, ProblemBody};
 use types::{ProductId, Role};
-use wire::events::ProductChanged;
 use wire::products::{UploadForm, UploadedImage};
 
 use super::form::Form;
@@ -14,10 +13,9 @@ use super::replay::Once;
 use super::view;
 use crate::AppState;
 use crate::domain::{Format, ImageKind, Refusal, Size};
-use crate::events::PRODUCTS;
 use crate::images::Rendered;
-use crate::ops::pictures::keep;
-use crate::store::{fault, pictures, products};
+use crate::ops::pictures::{hang, keep};
+use crate::store::{fault, products};
 
 /// Adds a picture to a product: a JPEG, PNG or WebP of at most 10 MiB and 50 million pixels, in the field `image`.
 ///
@@ -70,31 +68,10 @@ pub(super) async fn upload_image(
     }
     let mut product = products::lock(&mut tx, id).await?;
     product.changeable_by(caller.id, caller.is_admin())?;
-    let name = picture.as_str();
-    // Another upload of the same file may have failed meanwhile, and taken back what it wrote.
-    pictures::name(&mut tx, &[name.to_owned()], now)
-        .await
-        .map_err(|error| match error.refusal() {
-            Some(_) => Refusal::BeingDeleted.into(),
-            None => error,
-        })?;
-    let before = product.gallery.clone();
-    product.gallery.add(name, form.alt, form.primary)?;
-    if product.gallery != before {
-        products::save(&mut tx, &product, now).await?;
-        bus::publish(
-            &mut tx,
-            &PRODUCTS,
-            id.get(),
-            &ProductChanged { product_id: id },
-            caller.actor(),
-            now,
-        )
-        .await
-        .map_err(fault("publish a product"))?;
-    }
+    let shown = (form.alt, form.primary);
+    hang(&mut tx, &mut product, &picture, shown, caller.actor(), now).await?;
     let uploaded = UploadedImage {
-        image_url: app.images.url(name),
+        image_url: app.images.url(picture.as_str()),
         image: picture.file(Size::Full, Format::Jpeg).name(),
         picture: view::picture(&picture, &product.gallery, &app.images),
         width,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::future::Future;
+use std::io::ErrorKind;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,8 +111,16 @@ impl Storage {
         }
         Ok(Self {
             objects: Arc::new(objects),
-            kind: Kind::Bucket(Arc::new(bucket), Breaker::new(clock).shown(NAME, "image-storage")),
+            kind: Kind::Bucket(Arc::new(bucket), Breaker::new(clock)),
         })
+    }
+
+    /// The same storage, with its breaker shown. Once a process: whoever has another one must not show that in its place.
+    pub(crate) fn shown(mut self) -> Self {
+        if let Kind::Bucket(bucket, breaker) = self.kind {
+            self.kind = Kind::Bucket(bucket, breaker.shown(NAME, "image-storage"));
+        }
+        self
     }
 
     /// How the storage is, for `/health/all`. Asked for itself, beside the breaker: that a picture is asked for may be long ago.
@@ -212,9 +221,12 @@ impl Storage {
     /// Deletes what writes that were cut off before `before` have left in a folder.
     pub(crate) async fn delete_drafts(&self, before: OffsetDateTime) -> Result<(), StorageError> {
         match &self.kind {
-            Kind::Folder(dir) => clear(dir, before)
-                .await
-                .map_err(|error| StorageError::Refused(unusable(dir, &error))),
+            Kind::Folder(dir) => clear(dir, before).await.map_err(|error| {
+                self.failed(object_store::Error::Generic {
+                    store: "folder",
+                    source: error.into(),
+                })
+            }),
             Kind::Bucket(..) => Ok(()),
         }
     }
@@ -255,7 +267,8 @@ impl Storage {
             return StorageError::Full(error);
         }
         match &self.kind {
-            Kind::Folder(dir) => StorageError::Refused(unusable(dir, &error)),
+            Kind::Folder(dir) if needs_a_person(&error) => StorageError::Refused(unusable(dir, &error)),
+            Kind::Folder(_) => StorageError::Failed(error),
             Kind::Bucket(bucket, _) => match judge(&error, bucket) {
                 Finding::Refused(sentence) => StorageError::Refused(sentence),
                 Finding::Away(_) | Finding::Usable => StorageError::Failed(error),
@@ -287,23 +300,27 @@ fn unusable(dir: &FilePath, error: &(dyn std::error::Error + 'static)) -> String
     )
 }
 
+/// Whether a folder is gone, or may not be used: that does not pass by itself.
+fn needs_a_person(error: &object_store::Error) -> bool {
+    matches!(
+        io(error),
+        Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::NotFound)
+    )
+}
+
+/// What the file system did not like.
+fn io(error: &object_store::Error) -> Option<ErrorKind> {
+    causes(error).find_map(|cause| cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind))
+}
+
 /// Whether there was no room.
 fn is_full(error: &object_store::Error) -> bool {
-    let no_room = |kind| {
-        matches!(
-            kind,
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+    let disk = io(error);
+    matches!(disk, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+        || matches!(
+            code(error).as_deref(),
+            Some("XMinioStorageFull" | "QuotaExceeded")
         )
-    };
-    let disk = causes(error).any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|io| no_room(io.kind()))
-    });
-    disk || matches!(
-        code(error).as_deref(),
-        Some("XMinioStorageFull" | "QuotaExceeded")
-    )
 }
 
 /// Deletes the drafts that are older than `before`.
@@ -316,9 +333,21 @@ async fn clear(dir: &FilePath, before: OffsetDateTime) -> std::io::Result<()> {
             .to_str()
             .and_then(|name| name.split_once('#'))
             .is_some_and(|(file, _)| PictureFile::parse(file).is_some());
-        if draft && OffsetDateTime::from(entry.metadata().await?.modified()?) < before {
-            tokio::fs::remove_file(entry.path()).await?;
+        if draft {
+            match discard(&entry, before).await {
+                // Whoever wrote it has put it into its place.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                done => done?,
+            }
         }
+    }
+    Ok(())
+}
+
+/// Deletes a file that is older than `before`.
+async fn discard(entry: &tokio::fs::DirEntry, before: OffsetDateTime) -> std::io::Result<()> {
+    if OffsetDateTime::from(entry.metadata().await?.modified()?) < before {
+        tokio::fs::remove_file(entry.path()).await?;
     }
     Ok(())
 }

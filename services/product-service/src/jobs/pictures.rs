@@ -9,7 +9,7 @@ use crate::ops::pictures;
 
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(3_600);
-/// When to look again after a failure: what is half deleted cannot be uploaded until it is gone.
+/// When to look again after a failure: half of a picture is of no use, and takes room.
 const AGAIN: Duration = Duration::from_secs(60);
 
 /// Sweeps until `stop`.
@@ -26,10 +26,9 @@ pub(crate) async fn work(app: AppState, stop: CancellationToken) {
                 EVERY
             }
             Err(error) => {
-                let source = std::error::Error::source(&error).map(ToString::to_string);
+                let error = runtime::with_causes(&error);
                 tracing::warn!(
-                    %error,
-                    source,
+                    error,
                     "pictures that no product names could not be deleted; trying again in a minute"
                 );
                 AGAIN

@@ -6,16 +6,14 @@ use runtime::{Clock, StartError};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use types::{Actor, ProductId};
-use wire::events::ProductChanged;
 
 use crate::config::ImageConfig;
 use crate::domain::{ImageKind, Refusal};
 use crate::error::ProductError;
-use crate::events::PRODUCTS;
 use crate::images::{Images, Rendered};
-use crate::ops::pictures::keep;
+use crate::ops::pictures::{hang, keep};
 use crate::store::products::Bare;
-use crate::store::{fault, pictures, products};
+use crate::store::{fault, products};
 
 /// Gives each of the products called `slugs` a picture of its own, on the same way as an upload takes, and returns how many
 /// got one. One that has a picture, or that anybody has changed since it was loaded, is left as it is: so this may run at each
@@ -47,13 +45,13 @@ pub async fn illustrate(
         let drawing = tokio::task::spawn_blocking(move || draw(&slug)).await??;
         let kind = ImageKind::of(&drawing)?;
         let rendered = images.line.render(images.line.enter()?, drawing, kind).await?;
-        done += u64::from(hang(pool, &images, &*clock, product, rendered).await?);
+        done += u64::from(show(pool, &images, &*clock, product, rendered).await?);
     }
     Ok(done)
 }
 
 /// Stores a picture and shows it, unless somebody has changed the product meanwhile; says whether it is shown.
-async fn hang(
+async fn show(
     pool: &PgPool,
     images: &Images,
     clock: &dyn Clock,
@@ -71,13 +69,8 @@ async fn hang(
     if product.version != bare.version {
         return Ok(false);
     }
-    pictures::name(&mut tx, &[picture.as_str().to_owned()], now).await?;
-    product.gallery.add(picture.as_str(), Some(bare.name), true)?;
-    products::save(&mut tx, &product, now).await?;
-    let changed = ProductChanged { product_id: id };
-    bus::publish(&mut tx, &PRODUCTS, id.get(), &changed, Actor::System, now)
-        .await
-        .map_err(fault("publish a product"))?;
+    let shown = (Some(bare.name), true);
+    hang(&mut tx, &mut product, &picture, shown, Actor::System, now).await?;
     tx.commit().await.map_err(fault("commit a picture"))?;
     Ok(true)
 }

@@ -9,13 +9,16 @@ use std::time::Duration;
 use futures::stream::StreamExt as _;
 use sqlx::{Connection as _, PgConnection, PgPool};
 use time::OffsetDateTime;
+use types::Actor;
+use wire::events::ProductChanged;
 
 use crate::NAME;
-use crate::domain::{PictureFile, PictureId, Refusal};
+use crate::domain::{PictureFile, PictureId, Product, Refusal};
 use crate::error::ProductError;
+use crate::events::PRODUCTS;
 use crate::images::{Images, Storage, StorageError};
 use crate::store::pictures::Announced;
-use crate::store::{fault, pictures};
+use crate::store::{fault, pictures, products};
 
 /// How long a picture stays that nobody names: an upload or a change of a product may be on its way.
 const UNUSED: Duration = Duration::from_secs(86_400);
@@ -40,11 +43,12 @@ pub(crate) async fn keep(
     let announced = pictures::announce(&mut conn, picture, now).await?;
     drop(conn);
     if announced == Announced::Doomed {
-        let Some(mut deleter) = deleter(db).await? else {
+        let mut tx = pg::begin(db).await.map_err(fault("begin a transaction"))?;
+        if !pictures::hold_off(&mut tx).await? {
             return Err(Refusal::BeingDeleted.into());
-        };
-        pictures::spare(&mut deleter, picture, now).await?;
-        step_down(deleter).await;
+        }
+        pictures::spare(&mut tx, picture, now).await?;
+        tx.commit().await.map_err(fault("commit a picture"))?;
     }
     let stored = images.store(files).await;
     let full = matches!(
@@ -61,12 +65,47 @@ pub(crate) async fn keep(
     stored
 }
 
+/// Hangs a picture that is [kept](keep), last or as the primary one, in a product that this transaction has locked, and
+/// says so if that changes anything.
+///
+/// # Errors
+/// The product has as many pictures as it may have, or the picture is being deleted; the database fails.
+pub(crate) async fn hang(
+    tx: &mut PgConnection,
+    product: &mut Product,
+    picture: &PictureId,
+    (alt, primary): (Option<String>, bool),
+    actor: Actor,
+    now: OffsetDateTime,
+) -> Result<(), ProductError> {
+    let name = picture.as_str();
+    // Another upload of the same file may have failed meanwhile, and taken back what it wrote.
+    pictures::name(tx, &[name.to_owned()], now)
+        .await
+        .map_err(|error| match error.refusal() {
+            Some(_) => Refusal::BeingDeleted.into(),
+            None => error,
+        })?;
+    let before = product.gallery.clone();
+    product.gallery.add(name, alt, primary)?;
+    if product.gallery == before {
+        return Ok(());
+    }
+    products::save(tx, product, now).await?;
+    let changed = ProductChanged {
+        product_id: product.id,
+    };
+    bus::publish(tx, &PRODUCTS, product.id.get(), &changed, actor, now)
+        .await
+        .map_err(fault("publish a product"))
+}
+
 /// A session of its own that may delete files, unless another process has one. When it ends, however that comes about,
 /// another may. A statement that fails on it says that this one may not any more.
 async fn deleter(db: &PgPool) -> Result<Option<PgConnection>, ProductError> {
-    let mut conn = db.acquire().await.map_err(fault("reach the database"))?;
-    let may = pictures::may_delete(&mut conn).await?;
-    Ok(may.then(|| conn.detach()))
+    pg::try_lock(db, pictures::DELETER)
+        .await
+        .map_err(fault("become the one that deletes pictures"))
 }
 
 /// Lets others delete at once; without it the server would notice later.

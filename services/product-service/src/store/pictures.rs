@@ -8,7 +8,7 @@ use crate::domain::{PictureId, Refusal};
 use crate::error::ProductError;
 
 /// The lock of whoever deletes files.
-const DELETER: i64 = 0x736f_756b_0004;
+pub const DELETER: i64 = 0x736f_756b_0004;
 
 /// What the database knows of a picture whose files are about to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Announced {
     New,
     /// That it is there, or about to be.
     Known,
-    /// That its files are being deleted: they must not be written.
+    /// That its files are being deleted: they must not be written before it is spared.
     Doomed,
 }
 
@@ -50,16 +50,16 @@ pub async fn announce(
     })
 }
 
-/// Whether this session may delete files from now on, until it ends; false while another one may.
-#[tracing::instrument(name = "db.pictures.may_delete", skip_all)]
-pub async fn may_delete(conn: &mut PgConnection) -> Result<bool, ProductError> {
-    sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "free!""#, DELETER)
+/// Keeps others from deleting files until the transaction ends; false while one of them may.
+#[tracing::instrument(name = "db.pictures.hold_off", skip_all)]
+pub async fn hold_off(conn: &mut PgConnection) -> Result<bool, ProductError> {
+    sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "free!""#, DELETER)
         .fetch_one(conn)
         .await
-        .map_err(fault("become the one that deletes pictures"))
+        .map_err(fault("keep others from deleting pictures"))
 }
 
-/// Lets a picture live whose deletion was cut off: its files are about to be written again. Only for whoever may delete.
+/// Lets a picture live whose deletion was cut off: its files are about to be written again. Only while nobody else may delete.
 #[tracing::instrument(name = "db.pictures.spare", skip_all)]
 pub async fn spare(conn: &mut PgConnection, id: &PictureId, at: OffsetDateTime) -> Result<(), ProductError> {
     sqlx::query!(

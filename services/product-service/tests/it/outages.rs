@@ -21,6 +21,11 @@ use crate::harness::Shop;
 use crate::pictures::{noise, path, photo, upload};
 use crate::sweep::storage;
 
+/// A folder for pictures, which the test removes.
+fn own_dir() -> PathBuf {
+    std::env::temp_dir().join(format!("souk-pictures-{}", uuid::Uuid::now_v7()))
+}
+
 /// Why a start is refused, if it is.
 async fn refusal(bucket: Bucket) -> Option<String> {
     let clock = Arc::new(TestClock::at(datetime!(2026-06-01 12:00 UTC)));
@@ -79,10 +84,8 @@ async fn while_the_bucket_is_away_only_pictures_are_refused() {
 // OPS-1
 #[tokio::test]
 async fn a_folder_that_is_gone_is_told_and_the_catalogue_goes_on() {
-    let shop = Shop::open_sharing(None).await;
-    let ImageStore::Folder(dir) = &shop.store else {
-        return;
-    };
+    let dir = own_dir();
+    let shop = Shop::open_at(ImageStore::Folder(dir.clone())).await;
     std::fs::remove_dir_all(dir).unwrap();
     let health = shop.get("/health/all").await.is(200).json;
     assert_eq!(
@@ -312,4 +315,31 @@ async fn a_folder_that_cannot_be_used_any_more_is_said_with_what_to_do() {
             && why.contains("write and delete there"),
         "{why}"
     );
+}
+
+// OPS-1
+#[tokio::test]
+async fn a_folder_that_fails_is_not_said_to_lack_permissions() {
+    let dir = own_dir();
+    let shop = Shop::open_at(ImageStore::Folder(dir.clone())).await;
+    let id = shop.stocks("Mug", 1).await;
+    let kept = upload(shop.seller(), id, &photo(20, 20, 1)).await.is(200).json;
+    let none = json!({"images": []});
+    shop.seller().put(&format!("/products/{id}"), none).await.is(200);
+    shop.clock.advance(Duration::from_secs(2 * 86_400));
+    let storage = storage(&shop).await;
+    // It cannot be deleted as a file is.
+    let file = dir.join(kept["image"].as_str().unwrap());
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let failed = sweep(&shop.db.pool, &storage, shop.clock.now())
+        .await
+        .unwrap_err();
+    let why = runtime::with_causes(&failed);
+    assert!(
+        why.contains("the storage of images failed") && why.contains("Is a directory"),
+        "{why}"
+    );
+    assert!(!why.contains("IMAGE_DIR"), "{why}");
+    std::fs::remove_dir_all(dir).unwrap();
 }
