@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::asker::Asker;
 use crate::definition::{Key, Progress, Saga, Step, StepError};
 use crate::engine::Engine;
 use crate::error::SagaError;
@@ -18,24 +18,6 @@ use crate::outcome::{Outcome, Status};
 use crate::plan::{Direction, Place};
 use crate::store::save::Save;
 use crate::store::{self, Entry, Held};
-
-/// Who waits for the outcome of an inline drive.
-pub(crate) struct Asker<State> {
-    pub(crate) answer: oneshot::Sender<Outcome<State>>,
-    /// How long, by the process's clock.
-    pub(crate) until: Instant,
-    /// Dropped when the drive ends, whether or not anybody still waits.
-    pub(crate) kept: Option<Box<dyn Send + Sync>>,
-}
-
-/// What it takes to undo a step, to write that down and to tell, at most in general.
-const TELLING: Duration = Duration::from_secs(1);
-
-impl<State> Asker<State> {
-    fn will_hear(&self) -> bool {
-        !self.answer.is_closed() && Instant::now() + TELLING < self.until
-    }
-}
 
 /// What to do when a step is to be tried again after a pause.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -233,7 +215,7 @@ impl<S: Saga> Engine<S> {
         let mut ended = match self.fault(place, Moment::BeforeCall)? {
             Some(()) => lost("the request"),
             None => {
-                let awaited = asker.is_some_and(Asker::will_hear);
+                let awaited = asker.is_some_and(|asker| asker.will_hear(Instant::now()));
                 self.while_held(held, self.ask(held, place, state, awaited))
                     .await?
             }

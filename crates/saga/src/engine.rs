@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use types::Clock;
 
+use crate::asker::Asker;
 use crate::definition::Saga;
-use crate::driver::{Asker, Patience};
+use crate::driver::Patience;
 use crate::error::SagaError;
 use crate::fault::FaultHook;
 use crate::machine::after;
@@ -285,11 +286,7 @@ impl<S: Saga> Engine<S> {
     pub async fn drive(&self, started: Started<S>, within: Duration) -> Outcome<S::State> {
         let (answer, answered) = oneshot::channel();
         let until = tokio::time::Instant::now() + within;
-        let asker = Asker {
-            answer,
-            until,
-            kept: started.kept,
-        };
+        let asker = Asker::new(answer, (until, within), started.kept);
         self.spawn(started.held, Some(started.state), Some(asker));
         match tokio::time::timeout_at(until, answered).await {
             Ok(Ok(outcome)) => outcome,

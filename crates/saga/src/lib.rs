@@ -9,6 +9,7 @@
 //! Knows no shop. Time is a [`types::Clock`]; the machine's timers serve only to bound a call and to wait for
 //! the next look.
 
+mod asker;
 mod definition;
 mod desk;
 mod driver;

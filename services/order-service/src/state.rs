@@ -29,6 +29,8 @@ use crate::{NAME, migrate};
 
 /// How much longer stock is held than an order waits for its money: time to take it once the money came.
 const HOLD_LONGER: Duration = Duration::from_secs(120);
+/// What the database may take of the time of a keyed request, beside the catalogue and the checkout.
+const STORING: Duration = Duration::from_secs(8);
 
 /// What every handler may use. Cheap to clone.
 #[derive(Clone)]
@@ -65,6 +67,8 @@ pub struct AppState {
     pub payment_window: Duration,
     /// How long after it came `POST /orders` is answered, whether or not the checkout has ended.
     pub answer_within: Duration,
+    /// How long a request may work before its idempotency key is free again: longer than any answer takes.
+    pub key_lease: Duration,
     /// Unpaid orders that one account may have; 0 for any number.
     pub max_open_orders: u32,
     /// What it uses besides its database.
@@ -145,6 +149,8 @@ impl AppState {
             rates: config.rates,
             payment_window: config.payment_window,
             answer_within: config.answer_within,
+            // It asks for prices before it has an order to wait for.
+            key_lease: config.rpc_timeout + config.answer_within + STORING,
             max_open_orders: config.max_open_orders,
             inventory,
             payments,

@@ -86,6 +86,23 @@ async fn who_undoes_knows_whether_somebody_waits_for_the_outcome() {
 }
 
 #[tokio::test]
+async fn nobody_waits_for_the_outcome_once_the_caller_has_gone_away() {
+    let office = Office::open().await;
+    let gate = Gate::new();
+    office.world.next("run", "flight", Reply::Wait(gate.clone()));
+    office.world.next("run", "hotel", Reply::Refuse);
+    let started = office.start(1).await;
+    tokio::select! {
+        _ = office.engine.drive(started, LONG) => panic!("the gate is closed"),
+        () = gate.reached() => {}
+    }
+    gate.open();
+    assert_eq!(office.engine.run_due().await.unwrap(), 0);
+    assert_eq!(office.find(1).await.state, Status::Undone);
+    assert_eq!(office.world.awaited(), [false]);
+}
+
+#[tokio::test]
 async fn a_short_pause_between_two_attempts_is_waited_out() {
     let office = Office::open().await;
     let saga: Trip = Trip {

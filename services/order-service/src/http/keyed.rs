@@ -13,8 +13,6 @@ use wire::code;
 use crate::state::AppState;
 use crate::store::fault;
 
-/// How long a request may work before its key is free again: longer than any answer takes.
-const LEASE: Duration = Duration::from_secs(15);
 /// How long an answer is given again.
 const KEEP: Duration = Duration::from_secs(72 * 3600);
 /// Headers that belong to an answer.
@@ -102,11 +100,12 @@ pub async fn claim(
 ) -> Result<Claim, Problem> {
     let held = Held::new(caller, route, key, body_hash);
     let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
-    let begun = idempotency::begin(&mut conn, &held.scope(), app.clock.now(), LEASE, KEEP).await;
+    let begun = idempotency::begin(&mut conn, &held.scope(), app.clock.now(), app.key_lease, KEEP).await;
     settle(held, begun.map_err(fault("claim the key"))?)
 }
 
 /// What [`claim`] would say, without claiming: a key of [`Claim::New`] is not held, and is neither finished nor abandoned.
+/// [`Claim::New`] too while the database has no connection to spare: those who look are no part of its work.
 pub async fn look(
     app: &AppState,
     caller: &Caller,
@@ -114,7 +113,9 @@ pub async fn look(
     (key, body_hash): (String, Vec<u8>),
 ) -> Result<Claim, Problem> {
     let held = Held::new(caller, route, key, body_hash);
-    let mut conn = app.db.acquire().await.map_err(fault("reach the database"))?;
+    let Some(mut conn) = app.db.try_acquire() else {
+        return Ok(Claim::New(held));
+    };
     let found = idempotency::look(&mut conn, &held.scope(), app.clock.now(), KEEP).await;
     settle(
         held,

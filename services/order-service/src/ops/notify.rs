@@ -54,7 +54,9 @@ pub async fn customer(
     enqueue(conn, vec![(id, news, context::current())], at).await
 }
 
-async fn enqueue(
+/// Sees to it that the customers of these orders hear of this news. Such a mail that waits already is not sent twice, and one that
+/// was sent goes out under the same Message-ID.
+pub async fn enqueue(
     conn: &mut PgConnection,
     news: Vec<(OrderId, News, Option<Context>)>,
     at: OffsetDateTime,

@@ -1,5 +1,7 @@
 //! Where an order has been.
 
+use std::collections::HashSet;
+
 use sqlx::PgConnection;
 use types::{OrderId, UserId};
 use wire::orders::HistoryEntry;
@@ -33,4 +35,21 @@ pub async fn of(conn: &mut PgConnection, id: OrderId) -> Result<Vec<HistoryEntry
             created_at: types::rfc3339(row.at),
         })
         .collect())
+}
+
+/// Those of these orders that the shop itself cancelled before they were confirmed: their checkouts were undone.
+#[tracing::instrument(name = "db.history.taken_back", skip_all, fields(orders = ids.len()))]
+pub async fn taken_back(conn: &mut PgConnection, ids: &[i64]) -> Result<HashSet<i64>, OrderError> {
+    let rows = sqlx::query_scalar!(
+        r#"
+        select order_id
+          from order_history
+         where order_id = any($1) and from_status = 'pending' and to_status = 'cancelled' and actor_type = 'system'
+        "#,
+        ids,
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(fault("read which orders were taken back"))?;
+    Ok(rows.into_iter().collect())
 }

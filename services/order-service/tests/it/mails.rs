@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::Method;
+use saga::{Direction, FaultPoint, Moment};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -11,6 +13,7 @@ use wire::events::PaymentRefunded;
 
 use crate::doubles::Fault;
 use crate::harness::{ALICE, CARLA, LAMP, MUG, Orders, WINDOW, cart};
+use crate::sweep::Once;
 
 /// The moves of `order` that its customer was told of.
 async fn told(shop: &Orders, order: i64) -> Vec<String> {
@@ -151,17 +154,72 @@ async fn a_checkout_that_failed_after_its_request_was_answered_is_news() {
 
 // ORD-13
 #[tokio::test]
-async fn an_order_that_somebody_cancels_while_it_is_checked_out_is_news() {
+async fn a_checkout_that_failed_after_its_client_hung_up_is_news() {
+    let shop = Orders::start().await;
+    let wish = cart(&[(LAMP, 4)]);
+    shop.stock.road.once("hold", Fault::Wait);
+    tokio::select! {
+        answer = shop.post(ALICE, "/orders", &wish) => panic!("the door is closed: {answer:?}"),
+        () = shop.stock.road.waiting(1) => {}
+    }
+    shop.stock.road.open();
+    shop.settled().await;
+    assert_eq!(shop.status(1).await, "cancelled");
+    assert_eq!(told(&shop, 1).await, ["cancelled"]);
+}
+
+// ORD-13, ORD-11: what was undone while a request waited was not told by its answer, which said 202.
+#[tokio::test]
+async fn a_checkout_whose_process_died_between_undoing_it_and_answering_is_news() {
+    for fault in [saga::Fault::Crash, saga::Fault::Lose] {
+        let shop = Orders::start().await;
+        let undone = FaultPoint {
+            saga: "checkout",
+            step: "place",
+            direction: Direction::Undo,
+            moment: Moment::BeforePersist,
+        };
+        let (_, public) = shop.faulty(Once::at(undone, fault));
+        let wish = cart(&[(LAMP, 4)]);
+        let answer = shop
+            .call_on(&public, ALICE, Method::POST, "/orders", &[], Some(&wish))
+            .await;
+        assert_eq!(answer.status, 202, "{fault:?} {answer:?}");
+        let order = answer.order();
+        assert_eq!(shop.status(order).await, "cancelled");
+        assert_eq!(shop.count("select count(*) from job").await, 0);
+        // Another process takes it over.
+        shop.after(Duration::from_secs(15)).await;
+        shop.settled().await;
+        assert_eq!(shop.history(order).await, ["pending", "cancelled"]);
+        assert_eq!(told(&shop, order).await, ["cancelled"], "{fault:?}");
+        let text = mail(&shop, order, "cancelled").await;
+        assert!(text.contains("There was not enough left of something"), "{text}");
+    }
+}
+
+// ORD-13
+#[tokio::test]
+async fn an_order_that_somebody_cancels_while_it_is_checked_out_is_news_once() {
     let shop = Orders::start().await;
     shop.money.road.once("create", Fault::LoseAnswer);
     let answer = shop.post(ALICE, "/orders", &cart(&[(MUG, 1)])).await;
     assert_eq!(answer.status, 202, "{answer:?}");
     let order = answer.order();
     assert_eq!(shop.cancel(ALICE, order).await.status, 200);
-    shop.after(Duration::from_secs(1)).await;
+    // The mail has gone before the checkout is undone.
+    shop.app.queues.run_due().await.unwrap();
+    assert_eq!(told(&shop, order).await, ["cancelled"]);
+    shop.clock.advance(Duration::from_secs(1));
+    assert!(shop.app.checkout.run_due().await.unwrap() > 0);
+    assert_eq!(
+        shop.count("select count(*) from saga where state = 'undone'")
+            .await,
+        1
+    );
+    assert_eq!(shop.count("select count(*) from job").await, 0);
     shop.settled().await;
     assert_eq!(shop.history(order).await, ["pending", "cancelled"]);
-    assert_eq!(told(&shop, order).await, ["cancelled"]);
 }
 
 /// The text of the mail of `order` under this word; empty if there is none.

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
+use metrics_exporter_prometheus::PrometheusBuilder;
+
 use crate::doubles::Fault;
 use crate::harness::{ALICE, BOB, MUG, Orders, cart};
 use crate::keys::replayed;
@@ -143,6 +146,44 @@ async fn a_crowd_keeps_nobody_from_the_answer_to_what_was_done() {
         assert_eq!((first.status.as_u16(), replayed(&first)), (201, false));
     }
     assert_eq!(shop.count("select count(*) from orders").await, 5);
+    shop.settled().await;
+}
+
+// SAG-12: a crowd that has every connection is not asked for one more.
+#[tokio::test]
+async fn who_is_turned_away_does_not_wait_for_the_database_and_is_counted() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let _reporting = metrics::set_default_local_recorder(&recorder);
+    let shop = Orders::start_with(|config| {
+        config.checkouts_at_once = 1;
+        config.checkout_patience = Duration::from_millis(20);
+        config.database.max_connections = 2;
+    })
+    .await;
+    let wish = cart(&[(MUG, 1)]);
+    shop.stock.road.once("hold", Fault::Wait);
+    let crowd = async {
+        shop.stock.road.waiting(1).await;
+        let busy = join_all((0..2).map(|_| shop.app.db.acquire())).await;
+        for (key, turned_away) in [("new", 1), ("another", 2)] {
+            let answer = shop.post_keyed(ALICE, key, &wish).await;
+            assert_eq!(answer.status, 503, "{answer:?}");
+            let said = answer.body["detail"].as_str().unwrap();
+            assert!(
+                said.starts_with("more orders come in than can be placed"),
+                "{said}"
+            );
+            let counted = format!("orders_turned_away_total{{service=\"order-service\"}} {turned_away}\n");
+            assert!(handle.render().contains(&counted), "{}", handle.render());
+        }
+        drop(busy);
+        shop.stock.road.open();
+    };
+    let (first, ()) = tokio::join!(shop.post(ALICE, "/orders", &wish), crowd);
+    assert_eq!(first.status, 201);
+    // Neither key was used up.
+    assert_eq!(shop.post_keyed(ALICE, "new", &wish).await.status, 201);
     shop.settled().await;
 }
 

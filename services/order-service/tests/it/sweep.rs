@@ -10,6 +10,8 @@ use std::time::Duration;
 use http::Method;
 use saga::{Direction, FaultHook};
 
+pub use points::Once;
+
 use crate::harness::{ALICE, MUG, Orders, PEN, WINDOW, cart};
 
 /// What happens to an order after it was placed.

@@ -8,9 +8,6 @@ use crate::doubles::Fault;
 use crate::harness::{ALICE, LAMP, MUG, Orders, cart};
 use crate::keys::replayed;
 
-/// How long a key protects a request that died.
-const LEASE: Duration = Duration::from_secs(15);
-
 // IDK-4: a request dies after its order was written; the answer is built from what became of it.
 #[tokio::test]
 async fn an_answer_that_was_never_given_is_built_from_the_order() {
@@ -24,7 +21,7 @@ async fn an_answer_that_was_never_given_is_built_from_the_order() {
         let early = shop.post_keyed(ALICE, key, &wish).await;
         assert_eq!(early.code(), "idempotency-in-progress");
         shop.stock.road.open();
-        shop.after(LEASE).await;
+        shop.after(shop.app.key_lease).await;
         let orders = shop.count("select count(*) from orders").await;
         let answer = shop.post_keyed(ALICE, key, &wish).await;
         assert_eq!(
@@ -56,7 +53,7 @@ async fn an_unfinished_order_is_answered_with_where_to_look() {
     let wish = cart(&[(MUG, 1)]);
     shop.stock.road.once("hold", Fault::Wait);
     die(&shop, "a key", &wish).await;
-    shop.clock.advance(LEASE);
+    shop.clock.advance(shop.app.key_lease);
     let answer = shop.post_keyed(ALICE, "a key", &wish).await;
     let order = answer.order();
     assert_eq!(
@@ -68,7 +65,7 @@ async fn an_unfinished_order_is_answered_with_where_to_look() {
         Some(format!("/orders/{order}").as_str())
     );
     shop.stock.road.open();
-    shop.after(LEASE).await;
+    shop.after(shop.app.key_lease).await;
     assert_eq!(shop.status(order).await, "confirmed");
     shop.settled().await;
 }
@@ -86,7 +83,7 @@ async fn a_request_that_lost_its_key_writes_nothing() {
             shop.post_keyed(ALICE, "a key", &wish).await.code(),
             "idempotency-in-progress"
         );
-        shop.clock.advance(LEASE);
+        shop.clock.advance(shop.app.key_lease);
         let answer = shop.post_keyed(ALICE, "a key", &wish).await;
         shop.stock.road.open();
         answer
@@ -99,6 +96,35 @@ async fn a_request_that_lost_its_key_writes_nothing() {
     );
     assert_eq!(shop.count("select count(*) from orders").await, 1);
     assert!(replayed(&shop.post_keyed(ALICE, "a key", &wish).await));
+    shop.settled().await;
+}
+
+// IDK-2, IDK-4: one key, one answer, however long the first one may take.
+#[tokio::test]
+async fn a_request_keeps_its_key_for_as_long_as_it_may_wait_for_its_answer() {
+    let within = Duration::from_secs(30);
+    let shop = Orders::start_with(|config| {
+        config.answer_within = within;
+        config.rpc_timeout = Duration::from_secs(3);
+    })
+    .await;
+    let wish = cart(&[(MUG, 1)]);
+    shop.stock.road.once("hold", Fault::Wait);
+    let repetition = async {
+        shop.stock.road.waiting(1).await;
+        shop.clock.advance(within);
+        let answer = shop.post_keyed(ALICE, "a key", &wish).await;
+        shop.stock.road.open();
+        answer
+    };
+    let (first, repetition) = tokio::join!(shop.post_keyed(ALICE, "a key", &wish), repetition);
+    assert_eq!(
+        (repetition.status.as_u16(), repetition.code()),
+        (409, "idempotency-in-progress")
+    );
+    assert_eq!(first.status, 201, "{first:?}");
+    let again = shop.post_keyed(ALICE, "a key", &wish).await;
+    assert_eq!((replayed(&again), again.body), (true, first.body));
     shop.settled().await;
 }
 
@@ -116,7 +142,7 @@ async fn a_fault_after_the_order_was_written_is_not_kept() {
     let (first, ()) = tokio::join!(shop.post_keyed(ALICE, "a key", &wish), spoil);
     assert!(first.status.is_server_error(), "{first:?}");
     run(&shop, "alter table elsewhere rename to order_lines").await;
-    shop.after(LEASE).await;
+    shop.after(shop.app.key_lease).await;
     let answer = shop.post_keyed(ALICE, "a key", &wish).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     assert_eq!(shop.count("select count(*) from orders").await, 1);

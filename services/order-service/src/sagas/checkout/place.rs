@@ -1,22 +1,24 @@
 //! The order is written before the saga starts; undone, it is cancelled. Orders whose checkouts are undone at the same time
 //! are cancelled together: where many want what few can have, that is most of them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use pg::fold::Together;
 use runtime::context::{self, Context};
 use saga::{Reason, Saga as _, UndoError};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use types::{Actor, Clock, OrderId};
 
 use super::{Checkout, CheckoutState};
-use crate::domain::{Refusal, Status};
+use crate::domain::{News, Refusal, Status};
 use crate::error::OrderError;
+use crate::ops::notify;
 use crate::ops::transition::advance_all;
 use crate::sagas::undo_error;
-use crate::store::fault;
 use crate::store::orders::{self, Move};
+use crate::store::{fault, history};
 
 /// Cancels orders whose checkouts are undone.
 pub struct Undoings {
@@ -77,6 +79,7 @@ impl Together for Undoings {
         if !moves.is_empty() {
             advance_all(&mut tx, &moves, now).await?;
         }
+        tell_again(&mut tx, undoings, &stand, now).await?;
         tx.commit().await.map_err(fault("commit cancellations"))?;
         let answer = |undoing: &Undoing| match stand.contains_key(&undoing.id.get()) {
             true => Ok(()),
@@ -88,6 +91,25 @@ impl Together for Undoings {
     fn unanswered() -> OrderError {
         OrderError::Corrupt("batch of cancellations")
     }
+}
+
+/// Tells by mail of orders that were cancelled while a request waited which was then not answered with it: its process died, or
+/// lost the saga, and the undo is repeated.
+async fn tell_again(
+    conn: &mut PgConnection,
+    undoings: &[Undoing],
+    stand: &HashMap<i64, Status>,
+    now: OffsetDateTime,
+) -> Result<(), OrderError> {
+    let cancelled = |u: &&Undoing| !u.awaited && stand.get(&u.id.get()) == Some(&Status::Cancelled);
+    let ids: Vec<i64> = undoings.iter().filter(cancelled).map(|u| u.id.get()).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let taken_back = history::taken_back(conn, &ids).await?;
+    let untold = undoings.iter().filter(|u| taken_back.contains(&u.id.get()));
+    let news = untold.map(|u| (u.id, News::Became(Status::Cancelled), u.context.clone()));
+    notify::enqueue(conn, news.collect(), now).await
 }
 
 pub(super) async fn undo(checkout: &Checkout, s: &CheckoutState, awaited: bool) -> Result<(), UndoError> {

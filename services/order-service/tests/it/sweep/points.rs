@@ -9,10 +9,20 @@ use super::{ROUTES, assert_arrived, travel};
 use crate::harness::Orders;
 
 /// Goes wrong once, at one point.
-struct Once {
+pub struct Once {
     point: FaultPoint,
     fault: saga::Fault,
     fired: AtomicBool,
+}
+
+impl Once {
+    pub fn at(point: FaultPoint, fault: saga::Fault) -> Arc<Self> {
+        Arc::new(Self {
+            point,
+            fault,
+            fired: AtomicBool::new(false),
+        })
+    }
 }
 
 impl FaultHook for Once {
@@ -34,11 +44,7 @@ async fn sweep_points(fault: saga::Fault) -> usize {
                     direction,
                     moment,
                 };
-                let hook = Arc::new(Once {
-                    point,
-                    fault,
-                    fired: AtomicBool::new(false),
-                });
+                let hook = Once::at(point, fault);
                 let order = travel(&shop, route, Arc::<Once>::clone(&hook)).await;
                 assert!(hook.fired.load(Ordering::SeqCst), "{point:?} was never reached");
                 assert_arrived(&shop, route, order, &format!("{fault:?} at {point:?}")).await;
