@@ -55,7 +55,7 @@ pub async fn customer(
 }
 
 /// Sees to it that the customers of these orders hear of this news. Such a mail that waits already is not sent twice, and one that
-/// was sent goes out under the same Message-ID.
+/// was sent goes out again under the same Message-ID.
 pub async fn enqueue(
     conn: &mut PgConnection,
     news: Vec<(OrderId, News, Option<Context>)>,
