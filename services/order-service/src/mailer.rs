@@ -282,48 +282,39 @@ mod tests {
         std::fs::remove_dir_all(&dir).unwrap();
     }
 
-    /// A server that gives these answers to each of its callers in turn, whatever they say.
-    async fn answering(callers: &'static [&'static [&'static str]]) -> Route {
+    /// A server that gives these answers to its next caller, whatever they say.
+    async fn answer(listener: &tokio::net::TcpListener, answers: &[&str]) {
         use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        tokio::spawn(async move {
-            for answers in callers {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let (read, mut write) = stream.split();
-                let mut lines = BufReader::new(read).lines();
-                for answer in *answers {
-                    write.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
-                    lines.next_line().await.unwrap();
-                }
-            }
-        });
-        Route::parse(&format!("smtp://127.0.0.1:{port}?tls=none"), None).unwrap()
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (read, mut write) = stream.split();
+        let mut lines = BufReader::new(read).lines();
+        for answer in answers {
+            write.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+            lines.next_line().await.unwrap();
+        }
     }
 
     // OPS-1
     #[tokio::test]
     async fn a_server_that_does_not_take_one_mail_is_no_trouble_and_one_that_serves_nobody_is() {
-        let route = answering(&[
-            &["421 later", "221 bye"],
-            &["220 hi", "250 hi", "250 from", "451 full", "221 bye"],
-            &["421 later", "221 bye"],
-            &["220 hi", "250 hi", "250 from", "550 who", "221 bye"],
-        ])
-        .await;
-        let (mailer, letter) = (mailer(route), letter());
-        for (trouble, health) in [
-            (Trouble::Unserved, "unserved"),
-            (Trouble::PutOff, "ok"),
-            (Trouble::Unserved, "unserved"),
-            (Trouble::Refused, "ok"),
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mailer = mailer(Route::parse(&format!("smtp://127.0.0.1:{port}?tls=none"), None).unwrap());
+        let letter = letter();
+        let nobody = ["421 later", "221 bye"].as_slice();
+        let full = ["220 hi", "250 hi", "250 from", "451 full", "221 bye"].as_slice();
+        let unknown = ["220 hi", "250 hi", "250 from", "550 who", "221 bye"].as_slice();
+        for (answers, trouble, health) in [
+            (nobody, Trouble::Unserved, "unserved"),
+            (full, Trouble::PutOff, "ok"),
+            (nobody, Trouble::Unserved, "unserved"),
+            (unknown, Trouble::Refused, "ok"),
         ] {
-            let error = mailer.send(&mail("ada@example.com", &letter)).await.unwrap_err();
-            assert_eq!(
-                (error.trouble, mailer.dependency().status().await),
-                (trouble, health)
-            );
+            let mail = mail("ada@example.com", &letter);
+            let (sent, ()) = tokio::join!(mailer.send(&mail), answer(&listener, answers));
+            let seen = sent.unwrap_err().trouble;
+            assert_eq!((seen, mailer.dependency().status().await), (trouble, health));
         }
     }
 
