@@ -12,16 +12,21 @@ use types::SystemClock;
 use crate::harness::{Gate, LONG, Office, Reply};
 use crate::trip::Trip;
 
+/// Drives a new saga, and goes away when it stands at the gate.
+async fn drive_and_leave(office: &Office, subject: i64, gate: &Gate) {
+    let started = office.start(subject).await;
+    tokio::select! {
+        _ = office.engine.drive(started, LONG) => panic!("the gate is closed"),
+        () = gate.reached() => {}
+    }
+}
+
 #[tokio::test]
 async fn a_drive_goes_on_when_its_caller_goes_away() {
     let office = Office::open().await;
     let gate = Gate::new();
     office.world.next("run", "flight", Reply::Wait(gate.clone()));
-    let started = office.start(1).await;
-    tokio::select! {
-        _ = office.engine.drive(started, LONG) => panic!("the gate is closed"),
-        () = gate.reached() => {}
-    }
+    drive_and_leave(&office, 1, &gate).await;
     gate.open();
     // Nothing is due: the drive itself goes on.
     assert_eq!(office.engine.run_due().await.unwrap(), 0);
@@ -91,11 +96,7 @@ async fn nobody_waits_for_the_outcome_once_the_caller_has_gone_away() {
     let gate = Gate::new();
     office.world.next("run", "flight", Reply::Wait(gate.clone()));
     office.world.next("run", "hotel", Reply::Refuse);
-    let started = office.start(1).await;
-    tokio::select! {
-        _ = office.engine.drive(started, LONG) => panic!("the gate is closed"),
-        () = gate.reached() => {}
-    }
+    drive_and_leave(&office, 1, &gate).await;
     gate.open();
     assert_eq!(office.engine.run_due().await.unwrap(), 0);
     assert_eq!(office.find(1).await.state, Status::Undone);

@@ -5,11 +5,11 @@ use std::time::Duration;
 use futures::future::join_all;
 use http::Method;
 use payment_service::{jobs, operator};
-use serde_json::json;
+use serde_json::{Value, json};
 use types::Clock as _;
 
 use crate::doubles::Fault;
-use crate::harness::{ADMIN, Payments};
+use crate::harness::{ADMIN, Answer, Payments};
 
 const REFUND: &str = "/payments/refund";
 
@@ -139,20 +139,17 @@ async fn a_card_number_as_a_reason_is_refused_and_kept_nowhere() {
     assert_eq!(shop.count("select count(*) from refunds").await, 0);
 }
 
+/// An admin's refund under a key that is always the same.
+async fn refund_keyed(shop: &Payments, body: Value) -> Answer {
+    let key = [("idempotency-key", "r1")];
+    shop.call(ADMIN, Method::POST, REFUND, &key, Some(body)).await
+}
+
 #[tokio::test]
 async fn the_same_key_is_the_same_refund() {
     let shop = Payments::start().await;
     shop.paid(81, 1_000).await;
-    let send = |amount: &str| {
-        let body = json!({"orderId": 81, "amount": amount});
-        shop.call(
-            ADMIN,
-            Method::POST,
-            REFUND,
-            &[("idempotency-key", "r1")],
-            Some(body),
-        )
-    };
+    let send = |amount: &str| refund_keyed(&shop, json!({"orderId": 81, "amount": amount}));
     let first = send("3.00").await;
     let again = send("3.00").await;
     assert_eq!((first.status.as_u16(), &first.body), (200, &again.body));
@@ -166,15 +163,7 @@ async fn the_same_key_is_the_same_refund() {
 async fn a_refund_whose_answer_is_lost_is_finished_by_asking_again() {
     let shop = Payments::start().await;
     shop.paid(81, 1_000).await;
-    let send = || {
-        shop.call(
-            ADMIN,
-            Method::POST,
-            REFUND,
-            &[("idempotency-key", "r1")],
-            Some(json!({"orderId": 81})),
-        )
-    };
+    let send = || refund_keyed(&shop, json!({"orderId": 81}));
     shop.road.fail([Fault::LoseAnswer]);
     let lost = send().await;
     assert_eq!((lost.status.as_u16(), lost.code()), (503, "service-unavailable"));
@@ -202,15 +191,7 @@ async fn a_refund_whose_answer_is_lost_is_finished_by_asking_again() {
 async fn a_refund_that_is_refused_although_it_was_made_is_made_however_often_it_is_asked_for() {
     let shop = Payments::start().await;
     shop.paid(81, 1_000).await;
-    let send = || {
-        shop.call(
-            ADMIN,
-            Method::POST,
-            REFUND,
-            &[("idempotency-key", "r1")],
-            Some(json!({"orderId": 81})),
-        )
-    };
+    let send = || refund_keyed(&shop, json!({"orderId": 81}));
     shop.road.fail([Fault::LoseAnswer, Fault::Answer(400)]);
     assert_eq!(send().await.status, 503);
     shop.clock.advance(Duration::from_secs(10));
