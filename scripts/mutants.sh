@@ -22,8 +22,9 @@ version=27.1.0
 root=${XDG_CACHE_HOME:-$HOME/.cache}/souk/cargo-mutants-$version
 tool=$root/bin/cargo-mutants
 [ -x "$tool" ] || cargo install --locked --root "$root" "cargo-mutants@$version"
-# The sources are changed in a copy; what was built there is kept for the next time.
-export CARGO_TARGET_DIR=$PWD/target/mutants/target
+# Each of those at work builds in a copy of its own. In a folder that they share, one would test what the other has built:
+# to cargo the two copies are the same package.
+unset CARGO_TARGET_DIR || true
 survivors=()
 
 # First the unit tests, which are quick, then whatever they miss against the integration tests.

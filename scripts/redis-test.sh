@@ -14,9 +14,15 @@ trap 'kill "$server" 2>/dev/null || true; rm -rf "$folder"' EXIT
 for port in $(shuf -i 20000-31999 -n 20); do
   redis-server --port "$port" --bind 127.0.0.1 --dir "$folder" --save '' --appendonly no --databases 16384 >"$folder/log" &
   server=$!
-  # Until it is ready, or has ended because somebody else has the port.
-  until grep -q 'Ready to accept connections' "$folder/log" || ! kill -0 "$server" 2>/dev/null; do read -rt 0.05 <> <(:) || true; done
-  if kill -0 "$server" 2>/dev/null; then break; fi
+  # Until it answers under its own number, or has ended because somebody else has the port.
+  for _ in $(seq 200); do
+    ! redis-cli -p "$port" info server 2>/dev/null | grep "^process_id:$server[[:space:]]*$" >/dev/null || break 2
+    kill -0 "$server" 2>/dev/null || continue 2
+    sleep 0.05
+  done
+  echo "redis-test.sh: redis-server does not answer after ten seconds; it said:" >&2
+  cat "$folder/log" >&2
+  exit 1
 done
 
 export SOUK_TEST_REDIS=redis://127.0.0.1:$port
