@@ -16,7 +16,7 @@ for port in $(shuf -i 20000-31999 -n 20); do
   server=$!
   # Until it answers under its own number, or has ended because somebody else has the port.
   for _ in $(seq 200); do
-    ! redis-cli -p "$port" info server 2>/dev/null | grep "^process_id:$server[[:space:]]*$" >/dev/null || break 2
+    ! redis-cli -p "$port" info server 2>/dev/null | grep "^process_id:${server}[[:space:]]*$" >/dev/null || break 2
     kill -0 "$server" 2>/dev/null || continue 2
     sleep 0.05
   done
