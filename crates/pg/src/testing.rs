@@ -91,13 +91,18 @@ impl TestDb {
 
 /// Statements that a server ran in a database, each with how often.
 #[derive(Debug)]
-pub struct Statements(pub Vec<(String, i64)>);
+pub struct Statements {
+    /// Each, and how often it was run.
+    pub each: Vec<(String, i64)>,
+    /// Pages of eight kilobytes that they looked at, in memory or on the disk.
+    pub pages: i64,
+}
 
 impl Statements {
     /// How many in all, `begin` and `commit` counted like any other: so many round trips they were.
     #[must_use]
     pub fn count(&self) -> i64 {
-        self.0.iter().map(|(_, calls)| calls).sum()
+        self.each.iter().map(|(_, calls)| calls).sum()
     }
 }
 
@@ -121,8 +126,8 @@ impl TestDb {
         let reset = sqlx::query(reset).bind(&self.name).execute(&mut admin).await;
         reset.expect(COUNT);
         let answer = work.await;
-        let rows = sqlx::query_as(
-            "select query, calls
+        let rows: Result<Vec<(String, i64, i64)>, _> = sqlx::query_as(
+            "select query, calls, shared_blks_hit + shared_blks_read
                from pg_stat_statements
               where dbid = (select oid from pg_database where datname = $1)
               order by calls desc, query",
@@ -130,7 +135,10 @@ impl TestDb {
         .bind(&self.name)
         .fetch_all(&mut admin)
         .await;
-        (answer, Statements(rows.expect(COUNT)))
+        let rows = rows.expect(COUNT);
+        let pages = rows.iter().map(|(.., pages)| pages).sum();
+        let each = rows.into_iter().map(|(query, calls, _)| (query, calls)).collect();
+        (answer, Statements { each, pages })
     }
 }
 

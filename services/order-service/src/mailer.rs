@@ -130,7 +130,7 @@ impl Mailer {
     pub async fn send(&self, mail: &Mail<'_>) -> Result<(), MailError> {
         let message = self.write(mail)?;
         let sent = match &self.settings.route {
-            Route::Folder(dir) => save(dir, mail, &message.formatted()).await,
+            Route::Folder(dir) => save(dir, mail, message.formatted()).await,
             Route::Smtp(server) => server.send(&message, self.settings.patience).await,
         };
         let trouble = sent.as_ref().err().map(|error| error.trouble);
@@ -167,15 +167,18 @@ impl Mailer {
 }
 
 /// Writes beside and renames: whoever watches the folder sees whole mails only. A repeated mail replaces itself.
-async fn save(dir: &Path, mail: &Mail<'_>, bytes: &[u8]) -> Result<(), MailError> {
+async fn save(dir: &Path, mail: &Mail<'_>, bytes: Vec<u8>) -> Result<(), MailError> {
     let file = dir.join(format!("{}-{}.eml", mail.at.unix_timestamp(), mail.key));
-    let part = file.with_extension("part");
-    let written = async {
-        tokio::fs::create_dir_all(dir).await?;
-        tokio::fs::write(&part, bytes).await?;
-        tokio::fs::rename(&part, &file).await
-    };
-    written.await.map_err(|error| {
+    let (folder, named) = (dir.to_owned(), file.clone());
+    // One errand for all three: each costs two switches of threads.
+    let written = tokio::task::spawn_blocking(move || {
+        let part = named.with_extension("part");
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(&part, bytes)?;
+        std::fs::rename(&part, &named)
+    });
+    let written = written.await.unwrap_or_else(|lost| Err(lost.into()));
+    written.map_err(|error| {
         let text = format!("{} could not be written: {error}", file.display());
         MailError::new(Trouble::Unwritten, text)
     })

@@ -35,3 +35,19 @@ async fn a_lone_checkout_stays_within_its_budget_of_statements() {
     );
     shop.check_books().await;
 }
+
+#[tokio::test]
+async fn a_quote_reads_its_own_products_even_where_nothing_was_analysed() {
+    let shop = Shop::open().await;
+    let mug = shop.stocks("Mug", 10).await;
+    // A catalogue was just imported: the planner still takes the table for an empty one.
+    let import =
+        "insert into products (seller_id, name, slug, sku, currency, price_minor, created_at, updated_at)
+                  select 1, 'Thing ' || n, 'thing-' || n, 'T-' || n, 'USD', 100, now(), now()
+                    from generate_series(1, 2000) n";
+    sqlx::query(import).execute(&shop.db.pool).await.unwrap();
+    shop.quote(&[mug, mug + 1000]).await;
+    let (quoted, read) = shop.db.statements(shop.quote(&[mug, mug + 1000])).await;
+    assert_eq!(quoted.len(), 2);
+    assert!(read.pages <= 10, "{read:#?}");
+}
