@@ -277,7 +277,7 @@ impl<S: Saga> Engine<S> {
     async fn while_held<R>(&self, held: &Held, work: impl Future<Output = R>) -> Result<R, SagaError> {
         let renewals = async {
             loop {
-                tokio::time::sleep(self.settings.lease / 3).await;
+                tokio::time::sleep(self.settings.renewal()).await;
                 match store::renew(&self.pool, held, self.lease(self.clock.now()).until).await {
                     Ok(()) => {}
                     Err(error @ SagaError::Fenced(_)) => return error,

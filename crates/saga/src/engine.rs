@@ -55,6 +55,11 @@ impl EngineSettings {
             concurrency: 16,
         }
     }
+
+    /// How often a lease is renewed: two renewals may fail before it runs out.
+    pub(crate) fn renewal(&self) -> Duration {
+        self.lease / 3
+    }
 }
 
 /// Runs the sagas of one definition in one database. Cheap to clone; the clones are one engine.
@@ -360,5 +365,17 @@ impl<S: Saga> Engine<S> {
             name: S::NAME,
             source,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_renewals_may_fail_before_a_lease_runs_out() {
+        let settings = EngineSettings::new("first", "test");
+        assert!(settings.renewal() * 2 < settings.lease);
+        assert!(settings.renewal() * 4 > settings.lease);
     }
 }

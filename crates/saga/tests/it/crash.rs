@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use saga::{Direction, Fault, FaultPoint, Moment, Status};
 
-use crate::harness::{LEASE, LONG, Office, Once, Reply};
+use crate::harness::{LEASE, LONG, Office, Once, Reply, lines};
 
 /// A way to an end that comes by every step of one direction.
 struct Route {
@@ -50,6 +50,39 @@ async fn a_process_may_die_at_every_point_of_every_step() {
 #[tokio::test]
 async fn a_message_may_be_lost_at_every_point_of_every_step() {
     assert_eq!(sweep(Fault::Lose).await, 30);
+}
+
+#[tokio::test]
+async fn a_step_that_is_recorded_later_is_called_again_after_a_crash_and_no_other_one_is() {
+    let office = Office::open().await;
+    let point = FaultPoint {
+        saga: "trip",
+        step: "mail",
+        direction: Direction::Forward,
+        moment: Moment::BeforeCall,
+    };
+    let first = office.engine.clone().with_faults(Once::at(point, Fault::Crash));
+    let started = office.start_on(&first, 1).await.unwrap();
+    office.world.pay(started.id());
+    first.drive(started, LONG).await;
+    let forward = [
+        "forward flight succeeded",
+        "forward hotel succeeded",
+        "forward pay succeeded",
+    ];
+    assert_eq!(lines(&office.find(1).await), forward);
+
+    office.clock.advance(LEASE);
+    office.second().run_due().await.unwrap();
+    let all = [
+        "run flight",
+        "run hotel",
+        "run pay",
+        "run ticket",
+        "run ticket",
+        "run mail",
+    ];
+    assert_eq!(office.world.calls(), all);
 }
 
 /// Runs every route with `fault` at each of its points; how many points there were.

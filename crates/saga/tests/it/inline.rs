@@ -128,6 +128,25 @@ async fn a_short_pause_between_two_attempts_is_waited_out() {
 }
 
 #[tokio::test]
+async fn a_pause_beyond_the_workers_next_look_is_left_to_them() {
+    let office = Office::open().await;
+    let saga: Trip = Trip {
+        world: Arc::clone(&office.world),
+    };
+    let settings = EngineSettings {
+        poll: Duration::ZERO,
+        ..EngineSettings::new("real", "test")
+    };
+    let (pool, tracker) = (office.db.pool.clone(), office.tracker.clone());
+    let engine = Engine::new(saga, pool, Arc::new(SystemClock), tracker, settings);
+    office.world.next("run", "flight", Reply::Fail);
+    let started = office.start_on(&engine, 1).await.unwrap();
+    assert_eq!(engine.drive(started, LONG).await, Outcome::StillRunning);
+    assert_eq!(office.world.calls(), ["run flight"]);
+    assert_eq!(office.find(1).await.lease, None);
+}
+
+#[tokio::test]
 async fn the_trace_of_the_request_follows_its_saga() {
     let office = Office::open().await;
     office.go(1).await;
