@@ -15,6 +15,7 @@ mod interventions;
 mod listing;
 mod metrics;
 mod simulation;
+mod telling;
 mod trip;
 mod versions;
 mod waking;
