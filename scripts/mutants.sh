@@ -32,7 +32,7 @@ mutate() { # package, glob of files
   local out=target/mutants/$1 tests code name
   local run=("$tool" mutants --package "$1" --file "$2" --exclude '**/domain/{image,picture}.rs' --output "$out")
   # Two at once: one is built while the tests of the other wait.
-  run+=(--jobs "${JOBS:-2}" --timeout 120 --build-timeout 600 --no-times)
+  run+=(--jobs "${JOBS:-2}" --timeout 120 --build-timeout 1800 --no-times)
   rm -rf "$out" && mkdir -p "$out"
   for tests in --lib --test=it; do
     code=0

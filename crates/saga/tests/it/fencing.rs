@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use saga::{EngineSettings, Outcome, Status};
+use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Gate, LEASE, LONG, Office, Reply, eventually, lines};
 
@@ -87,6 +88,43 @@ async fn a_call_ends_when_its_driver_learns_that_the_saga_was_taken_over() {
     // The gate never opened.
     assert_eq!(outcome, Outcome::StillRunning);
     assert_eq!(office.find(1).await.state, Status::Parked);
+}
+
+// SAG-7: both ask for the same thing at the same time, and of one process.
+#[tokio::test]
+async fn a_driver_that_was_overtaken_learns_it_even_if_it_saves_together_with_the_next_one() {
+    let office = Office::open().await;
+    let gate = Gate::new();
+    for _ in 0..2 {
+        office.world.next("run", "flight", Reply::Wait(gate.clone()));
+    }
+    let started = office.start(1).await;
+    let stop = CancellationToken::new();
+    let worker = office.tracker.spawn(office.engine.clone().work(stop.clone()));
+    let (outcome, ()) = tokio::join!(office.engine.drive(started, LONG), async {
+        gate.reached().await;
+        office.clock.advance(LEASE);
+        office.engine.nudge();
+        gate.reached().await;
+        gate.open();
+        gate.open();
+    });
+    assert_eq!(outcome, Outcome::StillRunning);
+    eventually("it parks", async || office.find(1).await.state == Status::Parked).await;
+    stop.cancel();
+    worker.await.unwrap();
+    assert_eq!(
+        office.world.calls(),
+        ["run flight", "run flight", "run hotel", "run pay"]
+    );
+    assert_eq!(
+        lines(&office.find(1).await),
+        [
+            "forward flight succeeded",
+            "forward hotel succeeded",
+            "forward pay parked"
+        ]
+    );
 }
 
 // SAG-7

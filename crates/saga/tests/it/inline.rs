@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use saga::{Engine, EngineSettings, Outcome, Status};
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio_util::sync::CancellationToken;
@@ -188,4 +189,26 @@ async fn a_stopping_process_finishes_the_drives_that_are_waited_for_and_leaves_t
         (Status::Running, Some("hotel"))
     );
     assert_eq!(left.lease, None, "nobody has to wait for a lease");
+}
+
+#[tokio::test]
+async fn sagas_that_are_driven_at_the_same_time_share_their_saves() {
+    let office = Office::open().await;
+    let go = async |subjects: std::ops::RangeInclusive<i64>| {
+        let started = join_all(subjects.map(|subject| office.start(subject))).await;
+        let drives = started
+            .into_iter()
+            .map(|started| office.engine.drive(started, LONG));
+        office.db.statements(join_all(drives)).await
+    };
+    // Connects, and prepares.
+    go(1..=1).await;
+    let (outcomes, saves) = go(2..=17).await;
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| matches!(outcome, Outcome::Parked { .. }))
+    );
+    // Three steps of each.
+    assert!(saves.count() <= 16, "{saves:#?}");
 }
