@@ -183,6 +183,41 @@ mod tests {
 
     // IMG-3
     #[test]
+    fn pictures_are_named_by_their_list_or_by_the_primary_one_and_not_by_texts() {
+        let (images, alts) = (Some(texts(["a"])), Some(texts(["front"])));
+        let named = |images, primary: Option<&str>, alts| {
+            let primary = primary.map(str::to_owned);
+            Hanging {
+                images,
+                primary,
+                alts,
+            }
+            .names_pictures()
+        };
+        assert!(named(images.clone(), None, None));
+        assert!(named(None, Some("a"), alts.clone()));
+        assert!(named(images, Some("a"), None));
+        assert!(!named(None, None, alts));
+    }
+
+    // IMG-3
+    #[test]
+    fn a_product_has_so_many_pictures_and_one_that_is_sent_twice_counts_once() {
+        let hung = |count: usize| {
+            let images = (0..count).map(|n| n.to_string()).chain([String::from("0")]);
+            gallery().hung(Hanging {
+                images: Some(images.collect()),
+                ..Hanging::default()
+            })
+        };
+        assert_eq!(hung(MOST).unwrap().images().len(), MOST);
+        for count in [MOST + 1, MOST + 2] {
+            assert!(matches!(hung(count), Err(Refusal::Invalid { pointer, .. }) if pointer == "/images"));
+        }
+    }
+
+    // IMG-3
+    #[test]
     fn the_primary_picture_is_the_first_one() {
         let primary = |image: &str| Hanging {
             primary: Some(image.to_owned()),
