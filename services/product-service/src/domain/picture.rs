@@ -183,11 +183,46 @@ mod tests {
             &name.replace("card", "huge"),
             &name.replace("webp", "svg"),
             &format!("/{name}"),
+            &name[1..],
+            &format!("0{name}"),
+            &name.replacen(|_: char| true, "g", 1),
             id.as_str(),
             "-.",
             "",
         ] {
             assert_eq!(PictureFile::parse(other), None, "{other}");
+        }
+    }
+
+    // IMG-2
+    #[test]
+    fn a_file_says_which_picture_it_is_of_how_large_and_of_which_type() {
+        let id = PictureId::of([&b"x"[..]]);
+        let hash = "0123456789abcdef".repeat(4);
+        assert_eq!(PictureId::parse(&hash).unwrap().as_str(), hash);
+        assert_eq!(id.as_str().len(), 64);
+        let named = |size, format| id.file(size, format).name().replace(id.as_str(), "#");
+        assert_eq!(named(Size::Thumb, Format::WebP), "#-thumb.webp");
+        assert_eq!(named(Size::Card, Format::WebP), "#-card.webp");
+        assert_eq!(named(Size::Full, Format::Jpeg), "#-full.jpg");
+        assert_eq!(Format::WebP.media_type(), "image/webp");
+        assert_eq!(Format::Jpeg.media_type(), "image/jpeg");
+        assert_eq!(id.files().count(), 6);
+    }
+
+    // IMG-2
+    #[test]
+    fn the_longer_side_is_2048_800_or_240_and_the_other_one_is_rounded() {
+        for (width, height, sizes) in [
+            (4_000, 3_000, [(2_048, 1_536), (800, 600), (240, 180)]),
+            (801, 2_000, [(801, 2_000), (320, 800), (96, 240)]),
+            // 266.4, 79.92
+            (1_000, 333, [(1_000, 333), (800, 266), (240, 80)]),
+            // 1024.5, 400.195…, 120.058…
+            (4_096, 2_049, [(2_048, 1_025), (800, 400), (240, 120)]),
+            (60_000, 1, [(2_048, 1), (800, 1), (240, 1)]),
+        ] {
+            assert_eq!(Size::ALL.map(|size| size.fit(width, height)), sizes);
         }
     }
 
