@@ -137,6 +137,7 @@ fn embedded(mut settings: Settings, args: &UpArgs, ports: Ports) -> Settings {
     let local = |port: u16| format!("http://{}", std::net::SocketAddr::new(host, port));
     let webhook = format!("{}/api/payments/webhook", local(ports.gateway));
     settings.default_to("SANDBOX_WEBHOOK_URL", webhook);
+    settings.default_to("SANDBOX_WEBHOOK_EVENTS", payment_service::EVENT_TYPES.join(","));
     settings.default_to(
         "SANDBOX_DATA_FILE",
         data::stripe(&args.data).display().to_string(),

@@ -71,8 +71,9 @@ pub trait Step: Copy + fmt::Debug + Eq + Send + Sync + 'static {
     /// Its timeout, and how long it is tried again.
     fn policy(self) -> Policy;
     /// Whether its success is written down together with the next step's answer, which saves a commit. After a crash
-    /// in between it is called again although the next step was called, so that must change nothing, and must not be
-    /// refused unless undoing the steps before it takes back the next one too.
+    /// in between it is called again although the next step was called, so that must change nothing. Unless undoing it
+    /// and the steps before it takes back the next one too, it must then neither be refused nor end in doubt: it asks
+    /// nobody who may be away. What it learns must be of no use to anybody before it is written down.
     fn is_recorded_later(self) -> bool {
         false
     }

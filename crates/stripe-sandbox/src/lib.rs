@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use runtime::{App, Ports, Readiness, Settings, Shared, StartError, Worker};
 
-pub use config::Config;
+pub use config::{Config, EnabledEvents};
 
 use crate::sandbox::Sandbox;
 

@@ -137,7 +137,7 @@ impl Sandbox {
         let Inner { state, journal } = &mut *inner;
         let now = self.now_in(state);
         let request = cause.request.clone().unwrap_or_default();
-        let mut transaction = Transaction::new(state, now, cause, self.config.webhook_url.is_some());
+        let mut transaction = Transaction::new(state, now, cause, &self.config);
         let outcome = run(&mut transaction);
         let mut record = transaction.into_record();
         if let Some(asked) = asked {

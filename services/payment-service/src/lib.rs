@@ -44,6 +44,7 @@ use utoipa_axum::router::OpenApiRouter;
 use wire::rpc::payments::payments_server::PaymentsServer;
 
 pub use config::{Config, Neighbours};
+pub use ops::event_types::EVENT_TYPES;
 
 use crate::ops::beginning::Beginning;
 use crate::ops::observing::Observing;

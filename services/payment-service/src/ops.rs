@@ -3,6 +3,7 @@
 pub mod beginning;
 pub mod cancel_intent;
 pub mod create_intent;
+pub mod event_types;
 pub mod observe;
 pub mod observing;
 pub mod reconcile;

@@ -65,6 +65,8 @@ impl OneProcess {
                 "SANDBOX_WEBHOOK_URL",
                 format!("http://{gateway_at}/api/payments/webhook"),
             ),
+            // What an embedded shop is told of, and no more.
+            ("SANDBOX_WEBHOOK_EVENTS", payment_service::EVENT_TYPES.join(",")),
             ("IMAGE_DIR", images.display().to_string()),
             ("MAIL_URL", format!("file:{}", mails(gateway_at.port()).display())),
         ]);

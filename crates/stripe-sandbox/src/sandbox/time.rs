@@ -32,8 +32,7 @@ impl Sandbox {
         let mut inner = self.lock();
         let Inner { state, journal } = &mut *inner;
         while let Some((at, due)) = state.timers.first(self.now_in(state)) {
-            let queue = self.config.webhook_url.is_some();
-            let mut transaction = Transaction::new(state, at, Cause::default(), queue);
+            let mut transaction = Transaction::new(state, at, Cause::default(), &self.config);
             if let Err(error) = act(&mut transaction, &due) {
                 tracing::warn!(?due, ?error, "what was due could not be done");
             }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::config::Config;
 use crate::error::ApiError;
 use crate::objects::{
     BalanceTransaction, Cause, Charge, Dispute, Event, PaymentIntent, PaymentMethod, Refund, Snapshot,
@@ -15,17 +16,17 @@ pub(crate) struct Transaction<'a> {
     /// When, in seconds.
     pub(crate) now: i64,
     cause: Cause,
-    queue: bool,
+    config: &'a Config,
     record: Record,
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(state: &'a State, now: i64, cause: Cause, queue: bool) -> Self {
+    pub(super) fn new(state: &'a State, now: i64, cause: Cause, config: &'a Config) -> Self {
         Self {
             state,
             now,
             cause,
-            queue,
+            config,
             record: Record::default(),
         }
     }
@@ -165,7 +166,7 @@ impl<'a> Transaction<'a> {
             object,
             cause: self.cause.clone(),
         };
-        if self.queue {
+        if self.config.tells(kind) {
             self.record.queued.push(event.id.clone());
         }
         self.record.events.push(event);

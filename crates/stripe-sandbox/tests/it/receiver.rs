@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode};
 use runtime::{Bindings, Limits, Running, Secret, Served, Shared, SystemClock};
 use serde_json::Value;
 use sha2::Sha256;
-use stripe_sandbox::{Config, build};
+use stripe_sandbox::{Config, EnabledEvents, build};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -111,8 +111,18 @@ impl Receiver {
 }
 
 pub async fn start(shared: &Shared, target: SocketAddr, data_file: Option<&Path>) -> (Sandbox, Running) {
+    start_telling(shared, target, EnabledEvents::All, data_file).await
+}
+
+pub async fn start_telling(
+    shared: &Shared,
+    target: SocketAddr,
+    webhook_events: EnabledEvents,
+    data_file: Option<&Path>,
+) -> (Sandbox, Running) {
     let config = Config {
         webhook_url: Some(format!("http://{target}/hook").parse().unwrap()),
+        webhook_events,
         webhook_secret: Secret::new(SECRET),
         data_file: data_file.map(Path::to_path_buf),
         ..Config::default()

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use stripe_sandbox::EnabledEvents;
 use tokio::net::TcpListener;
 
 use crate::harness::TempDir;
-use crate::receiver::{self, Receiver, all_taken, any_port, shared, start};
+use crate::receiver::{self, Receiver, all_taken, any_port, shared, start, start_telling};
 
 const OF_A_PAYMENT: [&str; 3] = [
     "charge.succeeded",
@@ -31,6 +32,23 @@ async fn what_happens_is_told_with_a_signature_over_the_bytes_that_are_sent() {
     types.sort();
     assert_eq!(types, OF_A_PAYMENT);
     running.stop(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn an_endpoint_is_told_of_the_types_that_it_names_and_the_others_are_listed() {
+    let shared = shared();
+    let mut receiver = Receiver::listen(&shared, any_port().await, 0);
+    let only = EnabledEvents::Only(vec!["payment_intent.succeeded".to_owned()]);
+    let (stripe, running) = start_telling(&shared, receiver.address, only, None).await;
+    let intent = stripe.intent().await;
+    stripe.confirm(&intent, "pm_card_visa").await;
+    assert_eq!(receiver.next().await.event()["type"], "payment_intent.succeeded");
+    all_taken(&stripe).await;
+    running.stop(Duration::ZERO).await;
+    assert!(receiver.arrivals.try_recv().is_err());
+    let mut listed = stripe.events().await;
+    listed.sort();
+    assert_eq!(listed, OF_A_PAYMENT);
 }
 
 #[tokio::test]

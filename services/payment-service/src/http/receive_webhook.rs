@@ -11,7 +11,7 @@ use wire::code;
 use wire::payments as dto;
 
 use crate::AppState;
-use crate::ops::take_events::says_something;
+use crate::ops::event_types::says_something;
 use crate::store::webhooks::{Fate, NewEvent};
 use crate::stripe::Event;
 

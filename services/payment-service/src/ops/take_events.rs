@@ -10,6 +10,7 @@ use pg::fold;
 use serde::de::DeserializeOwned;
 use types::{OrderId, RefundId};
 
+use super::event_types::About;
 use super::observe::Seen;
 use super::observing::{By, Observation, Observing};
 use super::refresh::{read, read_refunds, unread};
@@ -28,37 +29,6 @@ enum Subject {
     /// A charge was refunded, perhaps in the provider's dashboard.
     Refunded(Charge),
     Dispute(Dispute),
-}
-
-/// What the events of a kind are about.
-#[derive(Clone, Copy)]
-enum About {
-    Intent,
-    Refund,
-    Refunded,
-    Dispute,
-}
-
-impl About {
-    /// Nothing if they do not concern us.
-    fn of(kind: &str) -> Option<Self> {
-        Some(match kind {
-            // Nothing needs to be learnt: whoever made it has written down that it is being made, and finds out.
-            "payment_intent.created" => return None,
-            "charge.refunded" => Self::Refunded,
-            "charge.refund.updated" => Self::Refund,
-            _ if kind.starts_with("payment_intent.") => Self::Intent,
-            _ if kind.starts_with("refund.") => Self::Refund,
-            _ if kind.starts_with("charge.dispute.") => Self::Dispute,
-            _ => return None,
-        })
-    }
-}
-
-/// Whether events of this kind have to be worked off.
-#[must_use]
-pub fn says_something(kind: &str) -> bool {
-    About::of(kind).is_some()
 }
 
 /// Events about which the provider is asked side by side.
