@@ -11,6 +11,8 @@ use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 
+use crate::retention::in_batches;
+
 /// When to come back while the first request runs: its work takes milliseconds, its lease far longer.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How often [`begin`] looks again when the row vanishes under it.
@@ -300,10 +302,18 @@ pub async fn abandon(conn: &mut PgConnection, scope: &Scope<'_>) -> Result<(), s
 /// The database did not answer.
 #[tracing::instrument(name = "db.idempotency.prune", skip_all)]
 pub async fn prune(pool: &PgPool, before: OffsetDateTime) -> Result<u64, sqlx::Error> {
-    let gone = sqlx::query!("delete from idempotency_keys where created_at < $1", before)
-        .execute(pool)
-        .await?;
-    Ok(gone.rows_affected())
+    in_batches(async |most| {
+        let gone = sqlx::query!(
+            r#"
+            delete from idempotency_keys
+             where ctid = any(array(select ctid from idempotency_keys where created_at < $1 order by created_at limit $2))
+            "#,
+            before,
+            most,
+        );
+        Ok(gone.execute(pool).await?.rows_affected())
+    })
+    .await
 }
 
 /// In one transaction with the work, a second request waits on the first one's row: too long is "still running".

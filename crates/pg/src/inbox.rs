@@ -4,6 +4,8 @@ use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::retention::in_batches;
+
 /// Whether `consumer` sees the event for the first time. Call it in the transaction of the event's effect:
 /// both are then committed or neither, and a second delivery waits for the first to end.
 ///
@@ -36,8 +38,16 @@ pub async fn first_time(
 /// # Errors
 /// The database did not answer.
 pub async fn prune(pool: &PgPool, before: OffsetDateTime) -> Result<u64, sqlx::Error> {
-    let gone = sqlx::query!("delete from inbox where received_at < $1", before)
-        .execute(pool)
-        .await?;
-    Ok(gone.rows_affected())
+    in_batches(async |most| {
+        let gone = sqlx::query!(
+            r#"
+            delete from inbox
+             where ctid = any(array(select ctid from inbox where received_at < $1 order by received_at limit $2))
+            "#,
+            before,
+            most,
+        );
+        Ok(gone.execute(pool).await?.rows_affected())
+    })
+    .await
 }

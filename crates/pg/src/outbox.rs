@@ -10,6 +10,8 @@ use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::{NoContext, Timestamp, Uuid};
 
+use crate::retention::in_batches;
+
 /// An event that is about to be written. Carries ids, not personal data: the log outlives an account.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewEvent<'a> {
@@ -367,17 +369,24 @@ pub async fn lag(pool: &PgPool) -> Result<Lag, sqlx::Error> {
 /// The database did not answer.
 #[tracing::instrument(name = "db.outbox.prune", skip_all)]
 pub async fn prune(pool: &PgPool, before: OffsetDateTime) -> Result<u64, sqlx::Error> {
-    let gone = sqlx::query!(
-        r#"
-        delete from outbox o
-         where o.occurred_at < $1
-           and not exists (select from outbox_deliveries d where d.outbox_id = o.id)
-        "#,
-        before,
-    )
-    .execute(pool)
-    .await?;
-    Ok(gone.rows_affected())
+    in_batches(async |most| {
+        let gone = sqlx::query!(
+            r#"
+            delete from outbox
+             where id = any(array(
+                select o.id
+                  from outbox o
+                 where o.occurred_at < $1
+                   and not exists (select from outbox_deliveries d where d.outbox_id = o.id)
+                 order by o.occurred_at
+                 limit $2))
+            "#,
+            before,
+            most,
+        );
+        Ok(gone.execute(pool).await?.rows_affected())
+    })
+    .await
 }
 
 /// A version 7 id at the event's own time, so that ids sort as events happened.

@@ -31,11 +31,37 @@ pub struct Forgotten {
 /// Forgets what nobody will ask for again.
 ///
 /// # Errors
-/// The database did not answer.
+/// The database did not answer. What can be forgotten all the same is.
 pub async fn prune(pool: &PgPool, now: OffsetDateTime) -> Result<Forgotten, sqlx::Error> {
+    let keys = idempotency::prune(pool, now - KEYS).await;
+    let events = outbox::prune(pool, now - EVENTS).await;
+    let received = inbox::prune(pool, now - RECEIVED).await;
     Ok(Forgotten {
-        keys: idempotency::prune(pool, now - KEYS).await?,
-        events: outbox::prune(pool, now - EVENTS).await?,
-        received: inbox::prune(pool, now - RECEIVED).await?,
+        keys: keys?,
+        events: events?,
+        received: received?,
     })
+}
+
+/// As many rows as one statement forgets: few enough that it ends long before its time does, however many there are.
+const BATCH: i64 = 5_000;
+
+/// Calls `forget` with how many rows it is to forget at most, until it finds no more; how many it has forgotten. Each call
+/// is to commit by itself: what comes after a busy day is then forgotten in many short statements, not in one that takes too
+/// long and is undone.
+///
+/// # Errors
+/// Those of `forget`; what was forgotten before stays so.
+pub async fn in_batches<F, E>(mut forget: impl FnMut(i64) -> F) -> Result<u64, E>
+where
+    F: Future<Output = Result<u64, E>>,
+{
+    let mut forgotten = 0;
+    loop {
+        let batch = forget(BATCH).await?;
+        forgotten += batch;
+        if batch < BATCH.unsigned_abs() {
+            return Ok(forgotten);
+        }
+    }
 }

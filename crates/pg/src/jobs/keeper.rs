@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::finish::{Ended, renew};
 use super::queues::Queues;
-use super::types::{Job, later};
+use super::types::later;
 
 /// So many endings go into one statement at most.
 const BATCH: usize = 1_000;
@@ -20,7 +20,7 @@ const BATCH: usize = 1_000;
 pub(super) struct Held(Mutex<HashMap<i64, Hold>>);
 
 #[derive(Debug)]
-struct Hold {
+pub(super) struct Hold {
     fence: i64,
     /// Nothing until it begins.
     task: Option<AbortHandle>,
@@ -31,29 +31,37 @@ impl Held {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn add(&self, jobs: &[Job]) {
+    /// Stops what still runs under an older claim: such a job's lease ran out before it could be renewed, and it was
+    /// this worker that took it anew.
+    pub(super) fn add(&self, claims: impl IntoIterator<Item = (i64, i64)>) {
         let mut held = self.lock();
-        for job in jobs {
-            let hold = Hold {
-                fence: job.fence,
-                task: None,
-            };
-            held.insert(job.id, hold);
+        for (id, fence) in claims {
+            let older = held.insert(id, Hold { fence, task: None });
+            if let Some(task) = older.and_then(|older| older.task) {
+                task.abort();
+            }
         }
     }
 
-    /// Begins a held job with `spawn`; `None` if it was lost before it could begin.
-    pub(super) fn begin<R>(&self, id: i64, spawn: impl FnOnce() -> (R, AbortHandle)) -> Option<R> {
+    /// Begins a job with `spawn` if it is still held under that fence; `None` if it was lost before it could begin.
+    pub(super) fn begin<R>(
+        &self,
+        (id, fence): (i64, i64),
+        spawn: impl FnOnce() -> (R, AbortHandle),
+    ) -> Option<R> {
         let mut held = self.lock();
-        let hold = held.get_mut(&id)?;
+        let hold = held.get_mut(&id).filter(|hold| hold.fence == fence)?;
         let (result, task) = spawn();
         hold.task = Some(task);
         Some(result)
     }
 
-    /// Lets go of a job, so that no renewal meets the statement that ends it.
-    pub(super) fn remove(&self, id: i64) {
-        self.lock().remove(&id);
+    /// Lets go of a job, so that no renewal meets the statement that ends it. One that is held under another fence by
+    /// now stays.
+    pub(super) fn remove(&self, (id, fence): (i64, i64)) -> Option<Hold> {
+        let mut held = self.lock();
+        held.get(&id).filter(|hold| hold.fence == fence)?;
+        held.remove(&id)
     }
 
     /// Lets go of everything; stops what runs.
@@ -79,13 +87,10 @@ impl Held {
     /// Stops what was asked about and is not in `kept`: it is another worker's now.
     fn lose(&self, asked: &[(i64, i64)], kept: &[i64]) -> usize {
         let kept: std::collections::HashSet<i64> = kept.iter().copied().collect();
-        let mut held = self.lock();
         let mut lost = 0;
-        for (id, fence) in asked.iter().filter(|(id, _)| !kept.contains(id)) {
+        for &claim in asked.iter().filter(|(id, _)| !kept.contains(id)) {
             // One that ended while we asked is no longer here.
-            if held.get(id).is_some_and(|hold| hold.fence == *fence)
-                && let Some(hold) = held.remove(id)
-            {
+            if let Some(hold) = self.remove(claim) {
                 lost += 1;
                 if let Some(task) = hold.task {
                     task.abort();
@@ -155,5 +160,39 @@ impl Queues {
             }
             Err(error) => tracing::warn!(%error, "held jobs could not be renewed; trying again"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+
+    // JOB-1
+    #[tokio::test]
+    async fn a_job_that_is_claimed_anew_runs_under_the_new_claim_alone() {
+        let (held, tracker) = (Held::default(), TaskTracker::new());
+        let begin = |claim| {
+            held.begin(claim, || {
+                let task = tracker.spawn(pending::<()>());
+                let handle = task.abort_handle();
+                (task, handle)
+            })
+        };
+        held.add([(7, 1)]);
+        let older = begin((7, 1)).unwrap();
+        held.add([(7, 2)]);
+        assert!(older.await.unwrap_err().is_cancelled());
+        assert!(begin((7, 1)).is_none());
+        let newer = begin((7, 2)).unwrap();
+        // What the older one does at its end, and what is learnt of its claim, is nothing to the newer one.
+        assert!(held.remove((7, 1)).is_none());
+        assert_eq!(held.lose(&[(7, 1)], &[]), 0);
+        assert_eq!(held.claims(), [(7, 2)]);
+        assert_eq!(held.lose(&[(7, 2)], &[]), 1);
+        assert!(newer.await.unwrap_err().is_cancelled());
     }
 }

@@ -7,6 +7,7 @@ use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 
 use super::types::{Priority, State};
+use crate::retention::in_batches;
 
 /// A job as its row has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -296,8 +297,16 @@ pub async fn depths(conn: &mut PgConnection, now: OffsetDateTime) -> Result<Vec<
 /// The database did not answer.
 #[tracing::instrument(name = "db.jobs.prune", skip_all)]
 pub async fn prune(pool: &PgPool, before: OffsetDateTime) -> Result<u64, sqlx::Error> {
-    let gone = sqlx::query!("delete from job where state = 'done' and ended_at < $1", before)
-        .execute(pool)
-        .await?;
-    Ok(gone.rows_affected())
+    in_batches(async |most| {
+        let gone = sqlx::query!(
+            r#"
+            delete from job
+             where id = any(array(select id from job where state = 'done' and ended_at < $1 limit $2))
+            "#,
+            before,
+            most,
+        );
+        Ok(gone.execute(pool).await?.rows_affected())
+    })
+    .await
 }

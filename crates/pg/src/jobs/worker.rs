@@ -86,7 +86,7 @@ impl Queues {
         }
         let not_begun: Vec<Job> = lanes.iter_mut().flat_map(Lane::drain).collect();
         for job in &not_begun {
-            held.remove(job.id);
+            held.remove((job.id, job.fence));
         }
         self.give_up(not_begun.iter().map(|job| (job.id, job.fence)).collect())
             .await;
@@ -112,15 +112,15 @@ impl Queues {
         job: Job,
         ended: &UnboundedSender<Ended>,
     ) -> Option<JoinHandle<Duration>> {
-        let (id, handler, service) = (job.id, lane.handler.clone(), self.settings.service);
+        let (claim, handler, service) = ((job.id, job.fence), lane.handler.clone(), self.settings.service);
         let (mine, ended) = (Arc::clone(held), ended.clone());
-        held.begin(id, || {
+        held.begin(claim, || {
             let task = self.tracker.spawn(async move {
                 let began = Instant::now();
                 let end = handler.attempt(job, service).await;
                 let took = began.elapsed();
                 // In this order: what is being written down is not renewed any more.
-                mine.remove(id);
+                mine.remove(claim);
                 // Nobody listens only if the worker itself is gone.
                 let _ = ended.send(end);
                 took
@@ -175,7 +175,7 @@ fn leave(lanes: &mut [Lane], left: &Left) {
 
 /// Puts what was fetched into its lanes; it is held from here on.
 fn take_in(lanes: &mut [Lane], held: &Held, fetched: Fetched) {
-    held.add(&fetched.jobs);
+    held.add(fetched.jobs.iter().map(|job| (job.id, job.fence)));
     let mut jobs = fetched.jobs;
     for (index, room) in fetched.wanted {
         if let Some(lane) = lanes.get_mut(index) {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use pg::retention::in_batches;
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 
@@ -180,12 +181,19 @@ pub async fn bury(pool: &PgPool, id: i64, why: &str) -> Result<(), PaymentError>
 
 /// Forgets what was worked off before `before`.
 pub async fn prune(pool: &PgPool, before: OffsetDateTime) -> Result<u64, PaymentError> {
-    let gone = sqlx::query!(
-        "delete from webhook_events where state in ('processed', 'ignored') and received_at < $1",
-        before,
-    )
-    .execute(pool)
-    .await
-    .map_err(fault("forget old events"))?;
-    Ok(gone.rows_affected())
+    let forget = in_batches(async |most| {
+        let gone = sqlx::query!(
+            r#"
+            delete from webhook_events
+             where id = any(array(
+                select id from webhook_events
+                 where state in ('processed', 'ignored') and received_at < $1
+                 limit $2))
+            "#,
+            before,
+            most,
+        );
+        Ok(gone.execute(pool).await?.rows_affected())
+    });
+    forget.await.map_err(fault("forget old events"))
 }

@@ -49,7 +49,7 @@ pub(super) async fn adjust_stock(
 
     let now = app.clock.now();
     let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
-    let product = products::lock(&mut tx, id).await?;
+    let product = products::lock_with_stock(&mut tx, id).await?;
     product.changeable_by(caller.id, caller.is_admin())?;
     check_version(&headers, &product, true)?;
     let (expected, reason) = (body.expected_on_hand, reason.unwrap_or_default());

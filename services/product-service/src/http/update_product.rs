@@ -39,7 +39,10 @@ pub(super) async fn update_product(
 
     let now = app.clock.now();
     let mut tx = pg::begin(&app.db).await.map_err(fault("begin a transaction"))?;
-    let product = products::lock(&mut tx, id).await?;
+    let product = match patch.stock {
+        Some(_) => products::lock_with_stock(&mut tx, id).await?,
+        None => products::lock(&mut tx, id).await?,
+    };
     product.changeable_by(caller.id, caller.is_admin())?;
     check_version(&headers, &product, patch.stock.is_some())?;
     let (stock, names) = (patch.stock, patch.hanging.names_pictures());

@@ -140,7 +140,8 @@ pub async fn pin(
     Ok(Done::nothing(()))
 }
 
-/// Gives back what the order holds. Before its hold it leaves a tombstone, which refuses the hold (STK-9, STK-10).
+/// Gives back what the order holds, for good: an expired hold is not sold after it either. Before its hold it leaves a
+/// tombstone, which refuses the hold (STK-9, STK-10).
 pub async fn release(
     pool: &PgPool,
     clock: &dyn Clock,
@@ -156,9 +157,14 @@ pub async fn release(
         }
         let had = reservations::find(&mut conn, order).await?.map(|r| r.state);
         match had {
-            Some(State::Released | State::Expired | State::Tombstone) => return Ok(Done::nothing(())),
+            Some(State::Released | State::Tombstone) => return Ok(Done::nothing(())),
             Some(State::Committed) => return Err(Refusal::AlreadyCommitted(order).into()),
             Some(State::Held) => {}
+            Some(State::Expired) => {
+                if reservations::release_expired(&mut conn, order, reason, at).await? {
+                    return Ok(Done::nothing(()));
+                }
+            }
             None => {
                 if reservations::entomb(&mut conn, order, reason, at).await? {
                     return Ok(Done::nothing(()));

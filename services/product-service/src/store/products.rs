@@ -64,6 +64,21 @@ pub async fn lock(conn: &mut PgConnection, id: ProductId) -> Result<Product, Pro
     .try_into()
 }
 
+/// [`lock`], with its stock locked too: nobody buys of it, and how many can be bought is what whoever changed it last left.
+#[tracing::instrument(name = "db.products.lock_with_stock", skip_all, fields(product.id = %id))]
+pub async fn lock_with_stock(conn: &mut PgConnection, id: ProductId) -> Result<Product, ProductError> {
+    let product = lock(conn, id).await?;
+    // A statement of its own: `lock` may have waited, and saw the stock as it was before.
+    let available = sqlx::query_scalar!(
+        r#"select on_hand - reserved as "available!" from stock where product_id = $1 for update"#,
+        id.get(),
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(fault("lock a product's stock"))?;
+    Ok(Product { available, ..product })
+}
+
 /// Writes a new product with its stock and the first line of its ledger. None if the slug is taken.
 #[tracing::instrument(name = "db.products.insert", skip_all)]
 pub async fn insert(

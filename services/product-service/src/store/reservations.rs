@@ -156,6 +156,30 @@ pub async fn release(
     .map_err(fault("release stock"))
 }
 
+/// Keeps what an expired hold had held from being sold after all (STK-8). False if it is not expired.
+#[tracing::instrument(name = "db.reservations.release_expired", skip_all, fields(order.id = %order))]
+pub async fn release_expired(
+    conn: &mut PgConnection,
+    order: OrderId,
+    reason: &str,
+    at: OffsetDateTime,
+) -> Result<bool, ProductError> {
+    let written = sqlx::query!(
+        r#"
+        update reservations
+           set state = 'released', reason = $2, updated_at = $3
+         where order_id = $1 and state = 'expired'
+        "#,
+        order.get(),
+        reason,
+        at,
+    )
+    .execute(conn)
+    .await
+    .map_err(fault("release an expired hold"))?;
+    Ok(written.rows_affected() == 1)
+}
+
 /// Refuses a hold that may still come. False if the order has a reservation or a tombstone.
 #[tracing::instrument(name = "db.reservations.entomb", skip_all, fields(order.id = %order))]
 pub async fn entomb(

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use serde_json::json;
+use sqlx::AssertSqlSafe;
 use wire::code;
 
 use crate::harness::{Outcome, Shop, TTL};
@@ -218,4 +220,33 @@ async fn a_sellers_write_of_stock_among_holds_loses_neither() {
     assert_eq!(count(&outcomes, Ok(())), 40);
     assert_eq!(shop.shelf(mug).await.1, 40);
     shop.check_books().await;
+}
+
+// CAT-3, STK-12
+#[tokio::test]
+async fn a_version_with_its_stock_is_not_written_over_by_who_waited_for_another_writer() {
+    let shop = Shop::open().await;
+    let count = json!({"onHand": 12, "expectedOnHand": 3, "reason": "inventory"});
+    for (way, body) in [("", json!({"stock": 12})), ("/stock", count)] {
+        // Who changes the product locks it, who buys of it locks its stock.
+        for locked in ["products where id", "stock where product_id"] {
+            let id = shop.stocks("Mug", 10).await;
+            let path = format!("/products/{id}");
+            let tag = shop.get(&path).await.header("etag").to_owned();
+            let mut other = pg::begin(&shop.db.pool).await.unwrap();
+            let lock = format!("select from {locked} = $1 for no key update");
+            let lock = sqlx::query(AssertSqlSafe(lock)).bind(id);
+            lock.execute(&mut *other).await.unwrap();
+            let seller = shop.seller().with("if-match", tag);
+            let path = format!("{path}{way}");
+            let (answer, ()) = tokio::join!(seller.put(&path, body.clone()), async {
+                shop.waits_for_a_lock().await;
+                let sold = sqlx::query("update stock set on_hand = 3 where product_id = $1").bind(id);
+                sold.execute(&mut *other).await.unwrap();
+                other.commit().await.unwrap();
+            });
+            answer.refuses(code::PRECONDITION_FAILED);
+            assert_eq!(shop.shelf(id).await, (3, 0), "{path}, {locked}");
+        }
+    }
 }

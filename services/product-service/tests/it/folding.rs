@@ -154,7 +154,7 @@ async fn a_hold_that_waited_for_a_release_takes_what_was_released() {
     let wishes = [wish(2, &[(mug, 2)])];
     let shelves = shelves(&shop);
     let (answers, ()) = tokio::join!(fold::all(&shelves, &wishes), async {
-        waits_for_a_lock(&shop).await;
+        shop.waits_for_a_lock().await;
         releasing.commit().await.unwrap();
     });
     assert_eq!(words(answers), ["ok"]);
@@ -175,29 +175,11 @@ async fn a_release_that_waited_for_an_adjustment_gives_back_what_was_held() {
         .await
         .unwrap();
     let (released, ()) = tokio::join!(shop.release(1), async {
-        waits_for_a_lock(&shop).await;
+        shop.waits_for_a_lock().await;
         counting.commit().await.unwrap();
     });
     assert_eq!(released, Ok(()));
     assert_eq!(shop.shelf(mug).await, (3, 0));
-}
-
-/// Returns once somebody waits for a row that somebody else has locked.
-async fn waits_for_a_lock(shop: &Shop) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    loop {
-        assert!(std::time::Instant::now() < deadline, "nobody waits");
-        let waiting: bool = sqlx::query_scalar(
-            "select exists (select from pg_stat_activity
-                             where datname = current_database() and wait_event_type = 'Lock')",
-        )
-        .fetch_one(&shop.db.pool)
-        .await
-        .unwrap();
-        if waiting {
-            return;
-        }
-    }
 }
 
 type Told = (String, serde_json::Value, String);

@@ -363,6 +363,24 @@ impl Shop {
         }
     }
 
+    /// Returns once somebody waits for a row that somebody else has locked.
+    pub async fn waits_for_a_lock(&self) {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        loop {
+            assert!(std::time::Instant::now() < deadline, "nobody waits");
+            let waiting: bool = sqlx::query_scalar(
+                "select exists (select from pg_stat_activity
+                                 where datname = current_database() and wait_event_type = 'Lock')",
+            )
+            .fetch_one(&self.db.pool)
+            .await
+            .unwrap();
+            if waiting {
+                return;
+            }
+        }
+    }
+
     /// On hand and reserved.
     pub async fn shelf(&self, product: i64) -> (i64, i64) {
         sqlx::query_as("select on_hand, reserved from stock where product_id = $1")

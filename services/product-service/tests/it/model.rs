@@ -129,7 +129,9 @@ impl Model {
         match self.orders.get(&id).map(|o| o.state) {
             Some(State::Held) => self.end(id, State::Released),
             Some(State::Committed | State::Restocked) => return Err(code::ALREADY_COMMITTED),
-            Some(State::Released | State::Expired | State::Tombstone) => {}
+            // Nothing is left to give back, but it is over for good.
+            Some(State::Expired) => self.orders.get_mut(&id).unwrap().state = State::Released,
+            Some(State::Released | State::Tombstone) => {}
             None => {
                 let tomb = Order {
                     state: State::Tombstone,

@@ -268,6 +268,25 @@ async fn a_late_commit_takes_its_stock_again_if_it_is_there() {
     shop.check_books().await;
 }
 
+// STK-8, STK-9: who gave it back has cancelled the order, and a commit that was sent before may come after
+#[tokio::test]
+async fn an_expired_hold_that_was_released_is_not_committed_any_more() {
+    let shop = Shop::open().await;
+    let mug = shop.stocks("Mug", 5).await;
+    for (order, is_swept) in [(1, true), (2, false)] {
+        shop.hold(order, &[(mug, 2)]).await.unwrap();
+        shop.clock.advance(after(TTL));
+        if is_swept {
+            shop.sweep().await;
+        }
+        shop.release(order).await.unwrap();
+        shop.release(order).await.unwrap();
+        assert_eq!(shop.commit(order).await, Err(code::RESERVATION_LOST), "{order}");
+        assert_eq!(shop.shelf(mug).await, (5, 0));
+    }
+    shop.check_books().await;
+}
+
 // STK-8
 #[tokio::test]
 async fn a_late_commit_takes_from_other_expired_holds() {
