@@ -23,13 +23,28 @@ pub struct Delivered {
     pub occurred_at: OffsetDateTime,
 }
 
+/// A payload that is not what its type says: a newer program may have published it.
+#[derive(Debug, thiserror::Error)]
+#[error("an event of type {kind} could not be read: {source}")]
+pub struct Unreadable {
+    kind: &'static str,
+    source: serde_json::Error,
+}
+
 impl Delivered {
-    /// The payload as `E`, if that is what it is.
-    #[must_use]
-    pub fn read<E: wire::events::Event>(&self) -> Option<E> {
-        (self.kind == E::TYPE)
-            .then(|| serde_json::from_value(self.payload.clone()).ok())
-            .flatten()
+    /// The payload as `E`; nothing if the event is of another type.
+    ///
+    /// # Errors
+    /// It is of that type and cannot be read. It must not be taken: whoever sent it keeps it until it can.
+    pub fn read<E: wire::events::Event>(&self) -> Result<Option<E>, Unreadable> {
+        if self.kind != E::TYPE {
+            return Ok(None);
+        }
+        let read = serde_json::from_value(self.payload.clone());
+        read.map(Some).map_err(|source| Unreadable {
+            kind: E::TYPE,
+            source,
+        })
     }
 }
 

@@ -5,6 +5,6 @@ mod inbox;
 mod publish;
 mod relay;
 
-pub use inbox::{Delivered, Handler, inbox_server};
+pub use inbox::{Delivered, Handler, Unreadable, inbox_server};
 pub use publish::{News, Topic, publish, publish_all};
 pub use relay::Relay;

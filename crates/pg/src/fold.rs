@@ -24,6 +24,7 @@ pub trait Together: Sized + Send + Sync + 'static {
     type Error: std::fmt::Display + Send + 'static;
 
     /// What the ask is about: of two about the same, one waits for the next batch. `None` gets along with all others.
+    /// Two batches may be under way at the same time, as in two processes: what one of them locks, the other waits for.
     fn subject(ask: &Self::Ask) -> Option<i64>;
 
     /// Does what is asked, all of it committed at the end; the answers are in the order of the asks. An error is all of
@@ -106,12 +107,23 @@ impl<W: Together> Fold<W> {
     async fn serve(self) {
         let _served = Served(&self);
         while let Some((asks, answers)) = self.queue(next_batch) {
-            let done = all(&self.0.work, &asks).await;
-            for (waiting, answer) in answers.into_iter().zip(done) {
-                // Who has gone away will ask again, or look.
-                drop(waiting.send(answer));
+            match committed(&self.0.work, &asks).await {
+                Ok(done) => answers.into_iter().zip(done).for_each(reply::<W>),
+                Err(error) if asks.len() <= 1 => answers.into_iter().zip([Err(error)]).for_each(reply::<W>),
+                Err(error) => {
+                    tell_failed::<W>(&error);
+                    for (ask, waiting) in asks.into_iter().zip(answers) {
+                        self.0.tracker.spawn(self.clone().serve_alone(ask, waiting));
+                    }
+                }
             }
         }
+    }
+
+    /// Serves one of a batch that failed, while the next ones go on: one that waits for long, say for a row that somebody
+    /// keeps, is not for the others to bear.
+    async fn serve_alone(self, ask: W::Ask, waiting: oneshot::Sender<Reply<W>>) {
+        reply::<W>((waiting, alone(&self.0.work, &ask).await));
     }
 
     fn queue<T>(&self, with: impl FnOnce(&mut Queue<W>) -> T) -> T {
@@ -127,10 +139,19 @@ pub async fn all<W: Together>(work: &W, asks: &[W::Ask]) -> Vec<Reply<W>> {
         Err(error) if asks.len() <= 1 => vec![Err(error)],
         // What one of them brought about is not for the others to bear.
         Err(error) => {
-            tracing::debug!(what = W::NAME, %error, "a batch failed; its asks are tried one by one");
+            tell_failed::<W>(&error);
             join_all(asks.iter().map(|ask| alone(work, ask))).await
         }
     }
+}
+
+fn tell_failed<W: Together>(error: &W::Error) {
+    tracing::debug!(what = W::NAME, %error, "a batch failed; its asks are tried one by one");
+}
+
+fn reply<W: Together>((waiting, answer): (oneshot::Sender<Reply<W>>, Reply<W>)) {
+    // Who has gone away will ask again, or look.
+    drop(waiting.send(answer));
 }
 
 async fn alone<W: Together>(work: &W, ask: &W::Ask) -> Reply<W> {

@@ -13,8 +13,9 @@ pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 pub(crate) const FORBIDDEN: &str = "42501";
 /// A statement gives up on a row or table lock after this long; the caller answers "try again".
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
-/// A transaction whose owner hangs gives its locks back after this long.
-const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// A transaction whose owner hangs gives its locks back after this long: who is silent for as long as a lease lasts is taken
+/// for dead elsewhere too.
+const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Disks do not seek any more, and the default of 4 has a price here: the plan that a connection keeps for a statement is
 /// made while a new shop's tables are small, reads them whole instead of by their index, and is kept while they grow.

@@ -27,6 +27,9 @@ pub enum OrderError {
     /// The database holds what cannot be.
     #[error("the database holds an order with a bad {0}")]
     Corrupt(&'static str),
+    /// What a neighbour told.
+    #[error(transparent)]
+    Event(#[from] bus::Unreadable),
     /// A neighbour gave no answer.
     #[error("the {peer} service did not answer: {}", source.message())]
     Peer {
@@ -57,7 +60,7 @@ impl From<OrderError> for Problem {
                 Self::unavailable(error, Duration::from_secs(2))
             }
             error @ OrderError::Store { .. } => Self::fault(error),
-            error @ OrderError::Corrupt(_) => Self::fault(error),
+            error @ (OrderError::Corrupt(_) | OrderError::Event(_)) => Self::fault(error),
             error @ OrderError::Peer { .. } => Self::unavailable(error, Duration::from_secs(2)),
             OrderError::KeyTaken => keyed::in_progress().retry_after(Duration::from_secs(1)),
             // Not logged one by one: there are many of them, and they are counted.

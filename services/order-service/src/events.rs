@@ -59,7 +59,7 @@ async fn apply(
     event: &Delivered,
     now: OffsetDateTime,
 ) -> Result<(), OrderError> {
-    if let Some(e) = event.read::<PaymentSucceeded>() {
+    if let Some(e) = event.read::<PaymentSucceeded>()? {
         facts::note(
             conn,
             e.order_id,
@@ -72,7 +72,7 @@ async fn apply(
         .await?;
         return money_arrived(app, conn, e.order_id).await;
     }
-    if let Some(e) = event.read::<PaymentMismatched>() {
+    if let Some(e) = event.read::<PaymentMismatched>()? {
         facts::note(
             conn,
             e.order_id,
@@ -85,22 +85,22 @@ async fn apply(
         .await?;
         return wake(app, conn, e.order_id).await;
     }
-    if let Some(e) = event.read::<PaymentMoved>() {
+    if let Some(e) = event.read::<PaymentMoved>()? {
         facts::note(conn, e.order_id, &e.status, 0, "", &e.status, now).await?;
         return wake(app, conn, e.order_id).await;
     }
-    if let Some(e) = event.read::<PaymentFailed>() {
+    if let Some(e) = event.read::<PaymentFailed>()? {
         return failed(app, conn, e.order_id, now).await;
     }
-    if let Some(e) = event.read::<PaymentCancelled>() {
+    if let Some(e) = event.read::<PaymentCancelled>()? {
         facts::note(conn, e.order_id, "cancelled", 0, "", "cancelled", now).await?;
         // An order that waits for this payment waits in vain.
         return wake(app, conn, e.order_id).await;
     }
-    if let Some(e) = event.read::<PaymentDisputed>() {
+    if let Some(e) = event.read::<PaymentDisputed>()? {
         return facts::note_dispute(conn, e.order_id, &e.status, now).await;
     }
-    if let Some(e) = event.read::<PaymentRefunded>() {
+    if let Some(e) = event.read::<PaymentRefunded>()? {
         let whole = e.refunded_minor >= e.captured_minor;
         if e.refunded_minor == 0 {
             return facts::note_kept(conn, e.order_id, now).await;

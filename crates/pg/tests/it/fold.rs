@@ -1,17 +1,20 @@
 //! What is asked for at the same time is done together, and none is the worse for it.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::future::join_all;
 use pg::fold::{Fold, Together, all};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-/// Doubles numbers. A batch begins when it has a permit. It fails if it has a 13 in it; a 99 makes it panic.
+/// Doubles numbers. A batch begins when it has a permit. It fails if it has a 13 in it; a 99 makes it panic. A 14 makes it
+/// fail too, and is doubled alone as soon as that may end.
 #[derive(Clone)]
 struct Doubling {
     batches: Arc<Mutex<Vec<Vec<i64>>>>,
     permits: Arc<Semaphore>,
+    slow: Arc<Semaphore>,
 }
 
 impl Doubling {
@@ -19,6 +22,7 @@ impl Doubling {
         Self {
             batches: Arc::default(),
             permits: Arc::new(Semaphore::new(permits)),
+            slow: Arc::new(Semaphore::new(0)),
         }
     }
 
@@ -44,6 +48,12 @@ impl Together for Doubling {
         assert!(!asks.contains(&99), "a fault in the work");
         if asks.contains(&13) {
             return Err("thirteen");
+        }
+        if asks.contains(&14) {
+            if asks.len() > 1 {
+                return Err("fourteen");
+            }
+            self.slow.acquire().await.unwrap().forget();
         }
         Ok(asks.iter().map(|n| Ok(n * 2)).collect())
     }
@@ -91,6 +101,31 @@ async fn what_one_brings_about_is_not_for_the_others_to_bear() {
     let work = Doubling::new(10);
     assert_eq!(all(&work, &[1, 13, 2]).await, [Ok(2), Err("thirteen"), Ok(4)]);
     assert_eq!(work.batches(), [vec![1, 13, 2], vec![1], vec![13], vec![2]]);
+}
+
+#[tokio::test]
+async fn who_is_tried_alone_keeps_nobody_else_waiting() {
+    let work = Doubling::new(0);
+    let fold = Fold::new(work.clone(), TaskTracker::new());
+    let others = async {
+        let same_batch = join_all([1, 13, 2].map(|n| fold.ask(n))).await;
+        let next_batch = fold.ask(3).await;
+        work.slow.add_permits(1);
+        (same_batch, next_batch)
+    };
+    let permits = async {
+        while work.batches().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        work.permits.add_permits(100);
+    };
+    let all = async { tokio::join!(fold.ask(0), fold.ask(14), others, permits) };
+    let all = tokio::time::timeout(Duration::from_secs(20), all).await;
+    let (_, slow, (same_batch, next_batch), ()) = all.expect("everybody waits for the slow one");
+    assert_eq!(same_batch, [Ok(2), Err("thirteen"), Ok(4)]);
+    assert_eq!((next_batch, slow), (Ok(6), Ok(28)));
+    let shared = |batch: &Vec<i64>| [14, 1, 13, 2].iter().all(|n| batch.contains(n));
+    assert!(work.batches().iter().any(shared), "{:?}", work.batches());
 }
 
 #[tokio::test]

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use types::{OrderId, PaymentId};
+use uuid::Uuid;
 use wire::code;
 use wire::events::{PaymentFailed, PaymentSucceeded};
 use wire::rpc::Refused;
+use wire::rpc::events::Event;
 use wire::rpc::orders::ForPaymentRequest;
 
 use crate::doubles::Fault;
@@ -24,6 +26,31 @@ pub fn succeeded(order: i64, minor: i64) -> PaymentSucceeded {
         amount_minor: minor,
         currency: "USD".to_owned(),
     }
+}
+
+// EVT-1: nothing is lost that is told by a newer program than ours.
+#[tokio::test]
+async fn news_that_cannot_be_read_is_not_taken_and_news_of_another_kind_is() {
+    let shop = Orders::start().await;
+    let order = shop.confirmed().await;
+    assert!(shop.money.pay(order));
+    let event = shop.money.next_event().unwrap();
+    let with = |kind: &str, payload: &str| Event {
+        r#type: kind.to_owned(),
+        payload: payload.as_bytes().into(),
+        ..event.clone()
+    };
+    assert!(!shop.deliver(with(&event.r#type, r#"{"orderId": "x"}"#)).await);
+    assert_eq!(shop.count("select count(*) from inbox").await, 0);
+    let other = Event {
+        id: Uuid::now_v7().to_string(),
+        ..with("tea.brewed.v1", r#"{"orderId": "x"}"#)
+    };
+    assert!(shop.deliver(other).await);
+    assert!(shop.deliver(event).await);
+    shop.settle().await;
+    assert_eq!(shop.history(order).await, ["pending", "confirmed", "paid"]);
+    shop.settled().await;
 }
 
 // EVT-3, PAY-8: a paid order's stock is taken, and every repetition of the news is no news.
