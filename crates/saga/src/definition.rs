@@ -71,9 +71,9 @@ pub trait Step: Copy + fmt::Debug + Eq + Send + Sync + 'static {
     /// Its timeout, and how long it is tried again.
     fn policy(self) -> Policy;
     /// Whether its success is written down together with the next step's answer, which saves a commit. After a crash
-    /// in between it is called again although the next step was called, so that must change nothing. Unless undoing it
-    /// and the steps before it takes back the next one too, it must then neither be refused nor end in doubt: it asks
-    /// nobody who may be away. What it learns must be of no use to anybody before it is written down.
+    /// in between it is called again although the next step was called, so that must change nothing, and it should ask
+    /// nobody who may be away: if it does not succeed this time, the next one is taken back with it. What it learns must
+    /// be of no use to anybody before it is written down. Not for the pivot.
     fn is_recorded_later(self) -> bool {
         false
     }

@@ -115,14 +115,18 @@ fn skip(plan: &Plan, run: Run, place: Place, now: OffsetDateTime) -> Result<Run,
         }
     };
     let reason = kept(run.reason.clone(), place);
-    Ok(Run { reason, ..run }.enter(next, now))
+    let attempt = plan.called_after(place, run.attempt);
+    let run = Run { reason, ..run }.enter(next, now);
+    Ok(Run { attempt, ..run })
 }
 
 fn abandon(plan: &Plan, run: Run, place: Place, now: OffsetDateTime) -> Result<Run, Illegal> {
     let next = match place.direction {
         Direction::Undo | Direction::Branch => return Err(Illegal::AlreadyAbandoned),
         // It may have happened: nobody was called in because all was well.
-        Direction::Forward if plan.can_turn_back_at(place.index) => Place::undo(place.index),
+        Direction::Forward if plan.can_turn_back_at(place.index) => {
+            Place::undo(plan.reach(place.index, run.attempt))
+        }
         Direction::Forward if plan.branch.is_empty() => return Err(Illegal::NoWayOut),
         Direction::Forward => Place::branch(0),
     };
@@ -159,6 +163,7 @@ mod tests {
         let planned = |name| PlannedStep {
             name,
             policy: Policy::default(),
+            recorded_later: false,
         };
         Plan {
             forward: ["one", "two", "three", "four"].map(planned).to_vec(),

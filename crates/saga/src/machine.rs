@@ -12,7 +12,8 @@ use crate::plan::{Direction, Place, Plan};
 pub struct Run {
     /// Which step, or which end.
     pub position: Position,
-    /// How often the step at this place was called, counting the call under way.
+    /// How often the step at this place was called, counting the call under way, and one that may have been made and was
+    /// not written down.
     pub attempt: u32,
     /// How many of the latest attempts in a row ended in doubt.
     pub failures: u32,
@@ -300,7 +301,8 @@ fn answered(
             match place.direction {
                 // This call changed nothing. An earlier one, given up or cut off by a crash, may still arrive.
                 Direction::Forward if plan.can_turn_back_at(place.index) && run.attempt > 1 => {
-                    run.because(reason).begin(Place::undo(place.index), now)
+                    let last = plan.reach(place.index, run.attempt);
+                    run.because(reason).begin(Place::undo(last), now)
                 }
                 Direction::Forward if plan.can_turn_back_at(place.index) => {
                     turn_back(run.because(reason), place.index, now)
@@ -324,7 +326,12 @@ fn succeeded(plan: &Plan, run: Run, place: Place, now: OffsetDateTime) -> (Run, 
                 ..place
             };
             match (plan.get(next), place.direction) {
-                (Some(_), _) => run.begin(next, now),
+                (Some(_), _) => {
+                    let called = plan.called_after(place, run.attempt);
+                    let (mut run, command) = run.begin(next, now);
+                    run.attempt += called;
+                    (run, command)
+                }
                 (None, Direction::Branch) => run.end(Position::Diverted, now),
                 (None, _) => run.end(Position::Done, now),
             }
@@ -371,9 +378,11 @@ fn doubtful(
         .map(|step| step.name.to_owned())
         .unwrap_or_default();
     match place.direction {
-        Direction::Forward if plan.can_turn_back_at(place.index) => run
-            .because(Reason::Unresolved { step, error })
-            .begin(Place::undo(place.index), now),
+        Direction::Forward if plan.can_turn_back_at(place.index) => {
+            let last = plan.reach(place.index, run.attempt);
+            run.because(Reason::Unresolved { step, error })
+                .begin(Place::undo(last), now)
+        }
         Direction::Forward | Direction::Branch => {
             run.because(Reason::Unresolved { step, error }).stick(place, now)
         }

@@ -13,6 +13,9 @@ pub struct PlannedStep {
     pub name: &'static str,
     /// What its attempts are allowed.
     pub policy: Policy,
+    /// Its success is written down with what comes next: whoever finds it begun cannot know whether the next one was
+    /// called.
+    pub recorded_later: bool,
 }
 
 /// A linear list of steps, how far they can be taken back, and another way to an end.
@@ -57,6 +60,7 @@ impl Plan {
                 .map(|step| PlannedStep {
                     name: step.name(),
                     policy: step.policy(),
+                    recorded_later: step.is_recorded_later(),
                 })
                 .collect()
         };
@@ -68,6 +72,10 @@ impl Plan {
         debug_assert!(
             S::PIVOT.is_none() || plan.pivot.is_some(),
             "the pivot is one of the forward steps"
+        );
+        debug_assert!(
+            S::PIVOT.is_none_or(|pivot| !pivot.is_recorded_later()),
+            "nobody turns back after the pivot: it is written down at once"
         );
         debug_assert!(
             plan.has_distinct_names(),
@@ -106,6 +114,26 @@ impl Plan {
     #[must_use]
     pub fn can_turn_back_at(&self, index: usize) -> bool {
         self.pivot.is_some_and(|pivot| index <= pivot)
+    }
+
+    /// The last forward step that may have been called, if the one at `index` is called for another time: what is
+    /// recorded later leaves open whether the next one was. Undoing begins there.
+    pub(crate) fn reach(&self, index: usize, attempt: u32) -> usize {
+        let leaves_open = |i: usize| {
+            let later = self.forward.get(i).is_some_and(|step| step.recorded_later);
+            later && self.can_turn_back_at(i + 1)
+        };
+        match attempt {
+            0 | 1 => index,
+            _ => (index..).find(|i| !leaves_open(*i)).unwrap_or(index),
+        }
+    }
+
+    /// How often the step after `place` may have been called, if the one there was called `attempt` times and has
+    /// succeeded now: once where whoever had the saga before may have gone on, and not lived to write that down.
+    pub(crate) fn called_after(&self, place: Place, attempt: u32) -> u32 {
+        let later = self.get(place).is_some_and(|step| step.recorded_later);
+        u32::from(place.direction == Direction::Forward && attempt > 1 && later)
     }
 
     /// How long attempts at `place` go on, and the policy for their pauses.
@@ -190,6 +218,7 @@ mod tests {
                 .map(|&name| PlannedStep {
                     name,
                     policy: Policy::new(Duration::from_secs(3), Duration::from_secs(seconds)),
+                    recorded_later: false,
                 })
                 .collect()
         };

@@ -130,7 +130,8 @@ events! {
         /// Until when the provider takes evidence, while it waits for some; RFC 3339.
         evidence_due_by: Option<String>,
     }
-    /// An open payment stands elsewhere: `pending`, `processing` or `requires_action`.
+    /// An open payment stands elsewhere: `pending`, `processing` or `requires_action`; or is `failed` again, by a failure that was
+    /// told before.
     PaymentMoved = "payment.moved.v1" {
         /// The order.
         order_id: OrderId,

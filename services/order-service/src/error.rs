@@ -6,7 +6,7 @@ use saga::InterventionError;
 use souk_http::Problem;
 use wire::code;
 
-use crate::domain::Refusal;
+use crate::domain::{Refusal, Status};
 use crate::http::{keyed, place_order};
 
 /// A refusal, or a fault that only storing and calling can meet.
@@ -88,19 +88,25 @@ fn intervention(refused: InterventionError) -> Problem {
     }
 }
 
+/// A move that is not made, with those that may be.
+fn illegal(text: String, from: Status, to: Status, allowed: Vec<Status>) -> Problem {
+    let allowed: Vec<&str> = allowed.into_iter().map(Status::name).collect();
+    Problem::new(code::ILLEGAL_TRANSITION)
+        .detail(text)
+        .with("from", from.name())
+        .with("to", to.name())
+        .with("allowed", allowed)
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let text = format!("{refusal}.");
         match refusal {
             Refusal::NotFound(_) => Self::new(code::ORDER_NOT_FOUND).detail(text),
-            Refusal::Illegal { from, to, .. } => {
-                let mut problem = Self::new(code::ILLEGAL_TRANSITION).detail(text);
-                if let serde_json::Value::Object(data) = Refusal::move_data(from, to) {
-                    for (name, value) in data {
-                        problem = problem.with(&name, value);
-                    }
-                }
-                problem
+            Refusal::Illegal { from, to, .. } => illegal(text, from, to, from.next()),
+            Refusal::PartlyShipped { from, .. } => {
+                let others = from.next().into_iter().filter(|to| *to != Status::Cancelled);
+                illegal(text, from, Status::Cancelled, others.collect())
             }
             Refusal::NotYours { .. } | Refusal::NotYoursToTrack(_) => Self::new(code::FORBIDDEN).detail(text),
             Refusal::NotTrackable { status, .. } => Self::new(code::ILLEGAL_TRANSITION)

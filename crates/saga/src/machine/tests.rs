@@ -14,6 +14,7 @@ fn plan() -> Plan {
     let planned = |name| PlannedStep {
         name,
         policy: Policy::new(Duration::from_secs(3), MAX_AGE),
+        recorded_later: false,
     };
     Plan {
         forward: ["one", "two", "three"].map(planned).to_vec(),
@@ -355,4 +356,33 @@ fn forever_ends_at_the_end_of_time() {
         datetime!(2026-03-01 12:01 UTC)
     );
     assert_eq!(after(BEGAN, Duration::MAX), PrimitiveDateTime::MAX.assume_utc());
+}
+
+// SAG-3
+#[test]
+fn what_may_have_been_called_before_a_crash_is_undone_when_it_is_refused() {
+    let mut plan = plan();
+    plan.pivot = Some(2);
+    plan.forward[0].recorded_later = true;
+    let refused = || {
+        Answer::Refused(Refused {
+            code: "no".to_owned(),
+            detail: json!({}),
+        })
+    };
+    for (attempt, next_attempt, then) in [(1, 1, Place::undo(0)), (2, 2, Place::undo(1))] {
+        let (run, _) = answer(&plan, at(Place::forward(0), attempt), Answer::Succeeded);
+        assert_eq!(
+            (run.position, run.attempt),
+            (Position::At(Place::forward(1)), next_attempt)
+        );
+        let (_, command) = answer(&plan, run, refused());
+        assert_eq!(command, Some(Command::Call(then)), "{attempt}");
+    }
+    // What is written down before the next one begins leaves no doubt.
+    let (run, _) = answer(&plan, at(Place::forward(1), 2), Answer::Succeeded);
+    assert_eq!(run.attempt, 1);
+    plan.branch[0].recorded_later = true;
+    let (run, _) = answer(&plan, at(Place::branch(0), 2), Answer::Succeeded);
+    assert_eq!(run.attempt, 1);
 }

@@ -59,6 +59,7 @@ fn ten_thousand_random_worlds_end_wholly_done_or_wholly_taken_back() {
         "taken over",
         "loser refused",
         "woken while running",
+        "recorded later",
         "late call met a tombstone",
         "turned back in doubt",
     ] {

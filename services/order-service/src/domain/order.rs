@@ -146,6 +146,17 @@ impl Order {
         }
     }
 
+    /// Whether nothing of it has left yet: what has is not taken back by cancelling it.
+    pub fn unshipped(&self) -> Result<(), Refusal> {
+        match self.fulfillment_status.as_str() {
+            "unfulfilled" => Ok(()),
+            _ => Err(Refusal::PartlyShipped {
+                id: self.id,
+                from: self.status,
+            }),
+        }
+    }
+
     /// The order as `actor` may see it: a seller who did not buy it sees own lines only.
     #[must_use]
     pub fn seen_by(mut self, actor: Actor) -> Self {

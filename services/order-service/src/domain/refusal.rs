@@ -1,6 +1,5 @@
 //! What the domain says no with.
 
-use serde_json::{Value, json};
 use types::OrderId;
 
 use super::pricing::Totals;
@@ -21,6 +20,14 @@ pub enum Refusal {
         from: Status,
         /// Where it was to go.
         to: Status,
+    },
+    /// Some of its parcels have left.
+    #[error("part of order {id} is on its way, so it cannot be cancelled; refund what does not arrive")]
+    PartlyShipped {
+        /// The order.
+        id: OrderId,
+        /// Where it is.
+        from: Status,
     },
     /// The move is somebody else's to make.
     #[error("moving an order from {from} to {to} is not yours to do")]
@@ -99,27 +106,4 @@ pub enum Refusal {
     /// The amounts do not fit.
     #[error("the order is larger than any amount that can be charged")]
     TooLarge,
-}
-
-impl Refusal {
-    /// The illegal move as api.md shows it: `{from, to, allowed[]}`.
-    #[must_use]
-    pub fn move_data(from: Status, to: Status) -> Value {
-        let allowed: Vec<&str> = from.next().into_iter().map(Status::name).collect();
-        json!({"from": from.name(), "to": to.name(), "allowed": allowed})
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // ORD-1
-    #[test]
-    fn an_illegal_move_is_answered_with_those_that_there_are() {
-        assert_eq!(
-            Refusal::move_data(Status::Pending, Status::Shipped),
-            json!({"from": "pending", "to": "shipped", "allowed": ["confirmed", "cancelled"]})
-        );
-    }
 }

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
 use runtime::context;
 use saga::{By, Intervention};
-use souk_http::{Caller, Checks, Json, KeyedJson, Problem, network_of};
+use souk_http::{Caller, Checks, Json, KeyedJson, Problem, body_hash, network_of};
 use types::Role;
 use wire::sagas::Intervene;
 
@@ -37,6 +37,8 @@ async fn answer(
         request_id: context::current().map(|c| c.request_id),
         network: network_of(headers),
     };
+    // The same key for another saga is another request.
+    let key = key.map(|(key, hash)| (key, body_hash(&[&id.to_be_bytes()[..], &hash].concat())));
     let held = match key {
         None => None,
         Some(key) => match keyed::claim(app, caller, route, key).await? {

@@ -10,7 +10,7 @@ use crate::sagas::cancellation::CancellationState;
 use crate::state::AppState;
 use crate::store::{fault, orders};
 
-/// Cancels the order as `actor`. Harmless when repeated; refused once shipped.
+/// Cancels the order as `actor`. Harmless when repeated; refused once any of it has shipped.
 ///
 /// An order that waits for its money is undone by its own checkout; one that was paid by a cancellation.
 pub async fn cancel(app: &AppState, id: OrderId, actor: Actor, reason: &str) -> Result<Order, Problem> {
@@ -35,6 +35,7 @@ pub(super) async fn cancel_if(
     {
         return Ok(order);
     }
+    order.unshipped().map_err(OrderError::from)?;
     order.undisputed(Status::Cancelled).map_err(OrderError::from)?;
     let now = app.clock.now();
     if !advance(

@@ -79,6 +79,30 @@ async fn an_order_is_shipped_when_its_last_seller_has() {
     shop.settled().await;
 }
 
+// ORD table: what is on its way is neither given away nor sold again.
+#[tokio::test]
+async fn an_order_of_which_a_part_has_left_is_not_cancelled() {
+    let shop = Orders::start().await;
+    let order = shop.paid_with(&[(MUG, 1), (LAMP, 1)]).await;
+    assert_eq!(shop.move_to(CARLA, order, "processing").await.status, 200);
+    assert_eq!(shop.move_to(CARLA, order, "shipped").await.status, 200);
+    for user in [ALICE, ADMIN] {
+        let refused = shop.cancel(user, order).await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code()),
+            (409, "illegal-transition")
+        );
+        assert_eq!(refused.body["from"], "processing");
+        assert_eq!(refused.body["allowed"], json!(["shipped", "refunded"]));
+    }
+    assert_eq!(shop.stock.changes(order), ["held", "committed"]);
+    assert_eq!(
+        shop.move_to(DORA, order, "shipped").await.body["status"],
+        "shipped"
+    );
+    shop.settled().await;
+}
+
 // ORD-2: sellers who ship at the same moment ship the order once.
 #[tokio::test]
 async fn sellers_may_ship_at_the_same_moment() {

@@ -59,7 +59,10 @@ async fn put(shop: &Orders, order: i64, from: Status, to: Status) {
         _ => "unfulfilled",
     };
     let statements = [
-        ("update orders set status = $2 where id = $1", from.name()),
+        (
+            "update orders set status = $2, fulfillment_status = 'unfulfilled' where id = $1",
+            from.name(),
+        ),
         (
             "update order_lines set fulfillment = $2 where order_id = $1 and product_id = 3",
             theirs,

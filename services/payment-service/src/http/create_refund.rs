@@ -58,6 +58,7 @@ pub(super) async fn create_refund(
                 reason: reason.as_deref(),
                 ask_key: None,
                 scope: once.scope(),
+                last: false,
             };
             refund::refund(&app, ask).await
         }

@@ -128,6 +128,8 @@ struct View<'a> {
     /// Its refunds, once they are read.
     refunds: Option<Vec<Refund>>,
     seen: &'a [Seen],
+    /// The latest attempt's failure is news, and told as such.
+    told_failed: bool,
     context: Option<Context>,
     news: Vec<bus::News>,
     counts: Vec<Count>,
@@ -140,6 +142,7 @@ impl<'a> View<'a> {
             payment,
             refunds: None,
             seen: look.seen,
+            told_failed: false,
             context: look.context.clone(),
             news: Vec::new(),
             counts: Vec::new(),
@@ -170,7 +173,8 @@ impl<'a> View<'a> {
             let (before, payment) = (self.before.clone(), self.payment.clone());
             self.count(move || count_refund(&before, &payment));
         }
-        if moved_openly(self.before.status, self.payment.status) {
+        let (from, to) = (self.before.status, self.payment.status);
+        if moved_openly(from, to) && !(to == Status::Failed && self.told_failed) {
             self.tell(&PaymentMoved {
                 order_id,
                 payment_id,
@@ -192,10 +196,11 @@ impl<'a> View<'a> {
     }
 }
 
-/// Whether an open payment stands elsewhere than it was last told of. That it failed, was made or ended is told as such.
+/// Whether an open payment stands elsewhere than it was last told of. That it was made or ended is told as such, and so is
+/// a failure, once: it may be seen again behind an older look at the payment, which had it under way.
 fn moved_openly(from: Status, to: Status) -> bool {
     let under_way = |status| matches!(status, Status::Processing | Status::RequiresAction);
-    from != to && (under_way(to) || to == Status::Pending && under_way(from))
+    from != to && (under_way(to) || matches!(to, Status::Pending | Status::Failed) && under_way(from))
 }
 
 /// A refund that was undone later is not taken back from the counter, which only grows.

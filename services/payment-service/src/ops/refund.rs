@@ -27,6 +27,8 @@ pub struct Ask<'a> {
     pub ask_key: Option<&'a str>,
     /// The remembered request that it belongs to.
     pub scope: Option<Scope<'a>>,
+    /// Not before it is known what became of every other refund of the order.
+    pub last: bool,
 }
 
 /// Sends money back, and returns the refund with its payment.
@@ -44,6 +46,10 @@ pub async fn refund(app: &AppState, ask: Ask<'_>) -> Result<(Payment, Refund), P
     {
         tx.commit().await.map_err(fault("end the transaction"))?;
         return resume(app, ask.order_id, refund.id).await;
+    }
+    if ask.last && operations::is_refunding(&mut tx, payment.id).await? {
+        tracing::warn!(order.id = %ask.order_id, "its money goes back once another refund of it has ended");
+        return Err(PaymentError::Provider(Cause::Busy));
     }
     // Nothing left is too little for any refund, and nothing captured is another matter.
     let minor = ask
@@ -101,7 +107,7 @@ pub async fn resume(app: &AppState, order: OrderId, id: RefundId) -> Result<(Pay
 /// Returns how much the key has sent, in minor units; 0 where nothing was captured or nothing is left.
 ///
 /// # Errors
-/// [`PaymentError::Provider`] as long as it is not certain that the money goes back.
+/// [`PaymentError::Provider`] as long as it is not certain that the money goes back, by this refund or by another one.
 pub async fn refund_rest(
     app: &AppState,
     order: OrderId,
@@ -114,6 +120,7 @@ pub async fn refund_rest(
         reason,
         ask_key: Some(key),
         scope: None,
+        last: true,
     };
     match refund(app, ask).await {
         Ok((_, refund)) if refund.status.came_to_nothing() => Err(PaymentError::Provider(Cause::Status(402))),
@@ -161,6 +168,12 @@ pub(crate) async fn carry_out(
     payment: &Payment,
     refund: &Refund,
 ) -> Result<(Payment, Refund), PaymentError> {
+    if refund.provider_id.is_some() {
+        // A webhook was faster. The provider need not be asked, and might repeat for as long as it remembers the key that
+        // it failed.
+        let payment = settle(app, op, Vec::new(), Ended::Done).await?;
+        return Ok((payment, refund.clone()));
+    }
     let answer = if is_old(app, op) {
         find(app, payment, refund).await
     } else {

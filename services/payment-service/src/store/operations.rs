@@ -212,6 +212,20 @@ pub async fn running(
     }))
 }
 
+/// Whether a refund of the payment is at the provider, and how it ends is not known.
+pub async fn is_refunding(conn: &mut PgConnection, payment: PaymentId) -> Result<bool, PaymentError> {
+    sqlx::query_scalar!(
+        r#"
+        select exists (select from operations
+                        where payment_id = $1 and kind = 'refund' and state = 'started') as "is_refunding!"
+        "#,
+        payment.get(),
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(fault("look for refunds that are under way"))
+}
+
 /// The refund's operation, if it has not ended.
 pub async fn of_refund(
     conn: &mut PgConnection,

@@ -59,6 +59,29 @@ pub struct Expected {
     pub currency: String,
 }
 
+/// The last payment that was begun before `at`: the rows after it are all there is from then on, give or take how far
+/// clocks differ. 0 if there is none.
+pub async fn last_payment(conn: &mut PgConnection, at: OffsetDateTime) -> Result<i64, PaymentError> {
+    let id = sqlx::query_scalar!(
+        "select id from payments where created_at < $1 order by id desc limit 1",
+        at
+    );
+    let id = id.fetch_optional(conn).await;
+    Ok(id
+        .map_err(fault("look for the last payment before"))?
+        .unwrap_or(0))
+}
+
+/// The same of refunds.
+pub async fn last_refund(conn: &mut PgConnection, at: OffsetDateTime) -> Result<i64, PaymentError> {
+    let id = sqlx::query_scalar!(
+        "select id from refunds where created_at < $1 order by id desc limit 1",
+        at
+    );
+    let id = id.fetch_optional(conn).await;
+    Ok(id.map_err(fault("look for the last refund before"))?.unwrap_or(0))
+}
+
 /// Payments with an intent that were begun from `since` to `until`, after the row `after`.
 #[tracing::instrument(name = "db.reconciliations.expected_intents", skip_all)]
 pub async fn expected_intents(

@@ -118,6 +118,8 @@ async fn a_payment_that_is_processing_is_told_each_time_it_starts() {
         IntentState::Processing,
         IntentState::Open,
         IntentState::RequiresAction,
+        // It was read before it failed, and is taken in after that: what has failed is no news, and that it has is.
+        IntentState::Failed("card_declined".to_owned()),
     ] {
         let seen = IntentSeen {
             id: id.clone(),
@@ -137,9 +139,12 @@ async fn a_payment_that_is_processing_is_told_each_time_it_starts() {
     shop.settle().await;
     assert_eq!(
         moves(&shop),
-        ["processing", "processing", "pending", "requires_action"]
+        ["processing", "processing", "pending", "requires_action", "failed"]
     );
-    assert_eq!(shop.heard(), ["moved", "failed", "moved", "moved", "moved"]);
+    assert_eq!(
+        shop.heard(),
+        ["moved", "failed", "moved", "moved", "moved", "moved"]
+    );
 }
 
 // PAY-9: whoever comes back from paying sees it, webhook or not.

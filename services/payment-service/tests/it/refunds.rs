@@ -208,6 +208,49 @@ async fn a_refund_that_is_refused_although_it_was_made_is_made_however_often_it_
     assert_eq!(shop.status(81).await, "refunded");
 }
 
+// PAY-4: the provider repeats its answer to a key, failures too
+#[tokio::test]
+async fn a_refund_that_was_told_is_made_whatever_the_provider_answers_to_its_key() {
+    let shop = Payments::start().await;
+    shop.paid(81, 1_000).await;
+    let send = || refund_keyed(&shop, json!({"orderId": 81}));
+    shop.road.fail([Fault::LoseAnswer]);
+    assert_eq!(send().await.status, 503);
+    shop.deliver_all().await;
+    shop.settle().await;
+    shop.road.fail([Fault::Answer(500)]);
+    shop.clock.advance(Duration::from_secs(10));
+    let again = send().await;
+    assert_eq!(
+        (again.status.as_u16(), again.text("status")),
+        (200, "succeeded".to_owned())
+    );
+    let started = "select count(*) from operations where state = 'started'";
+    assert_eq!(shop.count(started).await, 0);
+}
+
+// PAY-5, PAY-12
+#[tokio::test]
+async fn a_saga_waits_until_it_is_known_what_others_have_sent_back() {
+    let shop = Payments::start().await;
+    for (order, refund) in [
+        (81, json!({"orderId": 81})),
+        (82, json!({"orderId": 82, "amount": 4})),
+    ] {
+        shop.paid(order, 1_000).await;
+        shop.road.fail([Fault::LoseRequest]);
+        assert_eq!(shop.refund(refund).await.status, 503);
+        let key = format!("saga-{order}/refund");
+        let waits = shop.refund_rest(order, &key).await.unwrap_err();
+        assert_eq!(waits.code(), tonic::Code::Unavailable);
+        // The other one comes to nothing.
+        shop.road.fail([Fault::Answer(400)]);
+        shop.after(Duration::from_secs(60)).await;
+        assert_eq!(shop.refund_rest(order, &key).await.unwrap(), 1_000);
+        assert_eq!(shop.status(order).await, "refunded");
+    }
+}
+
 // PAY-12
 #[tokio::test]
 async fn a_refund_that_fails_after_it_succeeded_gives_the_balance_back() {

@@ -29,9 +29,15 @@ pub fn may_move(plan: &Plan, from: &Run, to: &Run, answer: &Answer) -> Result<()
         (Direction::Forward, Position::At(next)) => match next.direction {
             Direction::Forward => next.index == i + 1 && *answer == Answer::Succeeded,
             Direction::Undo => match answer {
+                // Nobody knows what earlier calls did, nor, behind what is recorded later, how far others went on.
+                Answer::Unknown { .. } | Answer::Refused(_) if from.attempt > 1 => {
+                    let later = plan.forward.iter().skip(i).take_while(|step| step.recorded_later);
+                    let may_be_called = i + later.count();
+                    can_go_back && next.index == may_be_called
+                }
                 Answer::Unknown { .. } => can_go_back && next.index == i,
-                // A first call that is refused did nothing; after that nobody knows what the others did.
-                Answer::Refused(_) => can_go_back && next.index + usize::from(from.attempt == 1) == i,
+                // A first call that is refused did nothing.
+                Answer::Refused(_) => can_go_back && next.index + 1 == i,
                 _ => false,
             },
             Direction::Branch => next.index == 0 && past_return && *answer == Answer::Diverted,
@@ -81,7 +87,7 @@ pub fn may_intervene(plan: &Plan, from: &Run, to: &Run, what: Intervention) -> R
         (Intervention::Skip, Direction::Branch, Position::Diverted) => last,
         (Intervention::Abandon, Direction::Forward, Position::At(to)) => {
             if can_go_back_from(plan, place) {
-                to == Place::undo(i)
+                to.direction == Direction::Undo && to.index >= i
             } else {
                 to == Place::branch(0)
             }

@@ -49,8 +49,9 @@ impl Scenario {
             name,
             policy: Policy::new(Duration::from_secs(3), Duration::from_secs(20))
                 .undone_within(Duration::from_secs(600)),
+            recorded_later: false,
         };
-        let plan = Plan {
+        let mut plan = Plan {
             forward: FORWARD.iter().take(steps).map(planned).collect(),
             branch: BRANCH
                 .iter()
@@ -59,6 +60,11 @@ impl Scenario {
                 .collect(),
             pivot: random.random_bool(0.9).then(|| random.random_range(0..steps)),
         };
+        // Never the pivot, nor what follows it.
+        let before_pivot = plan.pivot.unwrap_or_default();
+        for step in plan.forward.iter_mut().take(before_pivot) {
+            step.recorded_later = random.random_bool(0.3);
+        }
         let start = random.random_range(0..20_000);
         let refuses = random.random_bool(0.35).then(|| {
             (

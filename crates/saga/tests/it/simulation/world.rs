@@ -373,6 +373,20 @@ impl World {
         let (run, command) = step(&self.scenario.plan, held.run, event, at(self.now));
         let Some(command) = command else { return };
         held.run = run;
+        if let Command::Call(next) = command
+            && next.direction == Direction::Forward
+            && self
+                .scenario
+                .plan
+                .get(place)
+                .is_some_and(|step| step.recorded_later)
+            && next != place
+        {
+            self.seen.insert("recorded later");
+            self.process(process).held = Some(held);
+            self.call(process, next);
+            return;
+        }
         if self.dies(process, "before the record") {
             return;
         }

@@ -162,11 +162,14 @@ impl Told<'_, '_> {
                     currency: currency.clone(),
                 });
             }
-            News::Failed(reason) => self.view.tell(&PaymentFailed {
-                order_id,
-                payment_id,
-                reason: reason.clone(),
-            }),
+            News::Failed(reason) => {
+                self.view.told_failed = true;
+                self.view.tell(&PaymentFailed {
+                    order_id,
+                    payment_id,
+                    reason: reason.clone(),
+                });
+            }
             News::Cancelled => self.view.tell(&PaymentCancelled { order_id, payment_id }),
         }
         Ok(())

@@ -13,12 +13,20 @@ use crate::stripe::StripeError;
 
 /// Rows that are in memory at a time.
 pub(super) const CHUNK: i64 = 1_000;
+/// How far the clocks of those who write rows may differ.
+const SKEW: time::Duration = time::Duration::minutes(10);
 /// The provider has no such object.
 const GONE: u16 = 404;
 
 impl Run<'_> {
     pub(super) async fn missing_intents(&mut self) -> Result<(), PaymentError> {
-        let mut after = 0;
+        let mut after = match self.since {
+            Some(since) => {
+                let mut conn = self.connect().await?;
+                reconciliations::last_payment(&mut conn, since - SKEW).await?
+            }
+            None => 0,
+        };
         loop {
             let (mut conn, window) = (self.connect().await?, (self.since, self.started));
             let expected = reconciliations::expected_intents(&mut conn, after, window, CHUNK).await?;
@@ -39,7 +47,13 @@ impl Run<'_> {
     }
 
     pub(super) async fn missing_refunds(&mut self) -> Result<(), PaymentError> {
-        let mut after = 0;
+        let mut after = match self.since {
+            Some(since) => {
+                let mut conn = self.connect().await?;
+                reconciliations::last_refund(&mut conn, since - SKEW).await?
+            }
+            None => 0,
+        };
         loop {
             let (mut conn, window) = (self.connect().await?, (self.since, self.started));
             let expected = reconciliations::expected_refunds(&mut conn, after, window, CHUNK).await?;
