@@ -207,6 +207,13 @@ pub async fn a_stuck_checkout_is_tried_again_and_the_timeline_says_who_did_it(sh
     let again = keyed.post(&path, &body).await.expect(200);
     assert_eq!(again.header("idempotent-replayed"), "true");
     assert_eq!(again.json(), done.json());
+    let other = format!("/api/admin/sagas/{}/retry", id + 1);
+    drop(
+        keyed
+            .post(&other, &body)
+            .await
+            .refused(422, "idempotency-mismatch"),
+    );
 
     let timeline = done.at("/timeline");
     let entry = timeline
