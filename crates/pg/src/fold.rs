@@ -6,11 +6,14 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::join_all;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
 
 /// The most asks of one batch: enough to share a commit, few enough that none waits long for the others.
 const MOST: usize = 128;
+
+/// The most asks of failed batches that are tried alone at a time: each of them wants a connection.
+const ALONE: usize = 8;
 
 /// Work that can be done for many at once.
 pub trait Together: Sized + Send + Sync + 'static {
@@ -45,6 +48,7 @@ struct Inner<W: Together> {
     work: W,
     tracker: TaskTracker,
     queue: Mutex<Queue<W>>,
+    alone: Semaphore,
 }
 
 struct Queue<W: Together> {
@@ -84,7 +88,12 @@ impl<W: Together> Fold<W> {
             waiting: VecDeque::new(),
             served: false,
         });
-        Self(Arc::new(Inner { work, tracker, queue }))
+        Self(Arc::new(Inner {
+            work,
+            tracker,
+            queue,
+            alone: Semaphore::new(ALONE),
+        }))
     }
 
     /// Does what is asked, together with whatever else is asked meanwhile. Goes on if the caller does not wait for it.
@@ -123,6 +132,8 @@ impl<W: Together> Fold<W> {
     /// Serves one of a batch that failed, while the next ones go on: one that waits for long, say for a row that somebody
     /// keeps, is not for the others to bear.
     async fn serve_alone(self, ask: W::Ask, waiting: oneshot::Sender<Reply<W>>) {
+        // Never closed.
+        let _turn = self.0.alone.acquire().await;
         reply::<W>((waiting, alone(&self.0.work, &ask).await));
     }
 

@@ -307,6 +307,7 @@ pub async fn prune(pool: &PgPool, before: OffsetDateTime) -> Result<u64, sqlx::E
             r#"
             delete from idempotency_keys
              where ctid = any(array(select ctid from idempotency_keys where created_at < $1 order by created_at limit $2))
+               and created_at < $1
             "#,
             before,
             most,

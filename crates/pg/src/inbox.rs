@@ -43,6 +43,7 @@ pub async fn prune(pool: &PgPool, before: OffsetDateTime) -> Result<u64, sqlx::E
             r#"
             delete from inbox
              where ctid = any(array(select ctid from inbox where received_at < $1 order by received_at limit $2))
+               and received_at < $1
             "#,
             before,
             most,

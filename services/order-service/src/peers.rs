@@ -233,7 +233,9 @@ impl Payments {
             .await
             .map(tonic::Response::into_inner)
             .map_err(sort_out("payment"));
-        watch.answered = !matches!(outcome, Err(PeerError::Unknown { .. }));
+        // Who says that something has to wait is well.
+        let waits = |status: &Status| status.code() == tonic::Code::Aborted;
+        watch.answered = !matches!(&outcome, Err(PeerError::Unknown { status, .. }) if !waits(status));
         outcome
     }
 }
@@ -279,5 +281,29 @@ mod tests {
             assert!(given_up.is_err());
         }
         assert!(payments.breaker.is_open());
+    }
+
+    // SAG-12: a refund that waits for another one keeps nobody from ordering.
+    #[tokio::test]
+    async fn a_call_that_has_to_wait_counts_as_answered() {
+        for (code, opens) in [(tonic::Code::Aborted, false), (tonic::Code::Unavailable, true)] {
+            let clock = Arc::new(TestClock::at(time::macros::datetime!(2030-01-01 12:00 UTC)));
+            let (neighbour, slot) = Neighbour::local();
+            let answer =
+                axum::routing::any(async move || Status::new(code, "later").into_http::<axum::body::Body>());
+            slot.set(axum::Router::new().fallback_service(answer)).unwrap();
+            let secrets = vec![Secret::new("between services")];
+            let us = ServiceIdentity::new("order-service", secrets, Arc::<TestClock>::clone(&clock));
+            let rpc = neighbour.rpc(us, "payment-service", Duration::from_secs(30));
+            let payments = Payments::new(rpc, Breaker::new(clock));
+            let order = OrderId::new(1).unwrap();
+            for _ in 0..5 {
+                payments
+                    .refund_rest(order, "saga-1/refund", "test")
+                    .await
+                    .unwrap_err();
+            }
+            assert_eq!(payments.breaker.is_open(), opens, "{code}");
+        }
     }
 }

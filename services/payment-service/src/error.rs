@@ -35,6 +35,9 @@ pub enum PaymentError {
     /// The provider gave no clear answer. Whatever was asked for is written down and will be settled.
     #[error("the payment provider gave no clear answer")]
     Provider(#[source] Cause),
+    /// It is done later: something else about the money has to end before. To be asked for again.
+    #[error("this waits: {0}")]
+    Waits(&'static str),
     /// order-service said no.
     #[error("order-service refused: {}", .0.detail)]
     Order(Refused),
@@ -70,7 +73,7 @@ impl From<PaymentError> for Problem {
             error @ PaymentError::Corrupt(_) => Self::fault(error),
             error @ PaymentError::Provider(_) => Self::unavailable(error, RETRY)
                 .detail("The payment provider does not answer at the moment; try again shortly."),
-            error @ PaymentError::Peer(_) => Self::unavailable(error, RETRY),
+            error @ (PaymentError::Peer(_) | PaymentError::Waits(_)) => Self::unavailable(error, RETRY),
             PaymentError::TakenOver => Self::new(code::IDEMPOTENCY_IN_PROGRESS).retry_after(RETRY),
             error @ PaymentError::Unknown(_) => Self::fault(error),
             error @ PaymentError::Unreadable { .. } => Self::fault(error),
@@ -84,6 +87,11 @@ impl From<PaymentError> for Status {
         match error {
             PaymentError::Refused(refusal) => Refused::from(refusal).into_status(),
             PaymentError::Order(refused) => refused.into_status(),
+            // We are well: nobody is to think that we do not answer.
+            PaymentError::Waits(_) => {
+                tracing::warn!(%error, "money goes back later");
+                Self::aborted(error.to_string())
+            }
             PaymentError::Provider(_) | PaymentError::Peer(_) | PaymentError::TakenOver => {
                 tracing::warn!(%error, "a call could not be served for now");
                 Self::unavailable(error.to_string())

@@ -200,7 +200,7 @@ impl<'a> View<'a> {
 /// a failure, once: it may be seen again behind an older look at the payment, which had it under way.
 fn moved_openly(from: Status, to: Status) -> bool {
     let under_way = |status| matches!(status, Status::Processing | Status::RequiresAction);
-    from != to && (under_way(to) || matches!(to, Status::Pending | Status::Failed) && under_way(from))
+    from != to && (under_way(to) || to == Status::Failed || to == Status::Pending && under_way(from))
 }
 
 /// A refund that was undone later is not taken back from the counter, which only grows.

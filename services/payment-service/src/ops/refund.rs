@@ -27,7 +27,7 @@ pub struct Ask<'a> {
     pub ask_key: Option<&'a str>,
     /// The remembered request that it belongs to.
     pub scope: Option<Scope<'a>>,
-    /// Not before it is known what became of every other refund of the order.
+    /// Not before it is known of every other refund of the order whether it was made.
     pub last: bool,
 }
 
@@ -48,8 +48,9 @@ pub async fn refund(app: &AppState, ask: Ask<'_>) -> Result<(Payment, Refund), P
         return resume(app, ask.order_id, refund.id).await;
     }
     if ask.last && operations::is_refunding(&mut tx, payment.id).await? {
-        tracing::warn!(order.id = %ask.order_id, "its money goes back once another refund of it has ended");
-        return Err(PaymentError::Provider(Cause::Busy));
+        return Err(PaymentError::Waits(
+            "what became of another refund of the order is not known yet",
+        ));
     }
     // Nothing left is too little for any refund, and nothing captured is another matter.
     let minor = ask
@@ -107,7 +108,8 @@ pub async fn resume(app: &AppState, order: OrderId, id: RefundId) -> Result<(Pay
 /// Returns how much the key has sent, in minor units; 0 where nothing was captured or nothing is left.
 ///
 /// # Errors
-/// [`PaymentError::Provider`] as long as it is not certain that the money goes back, by this refund or by another one.
+/// [`PaymentError::Provider`] as long as it is not certain that the money goes back; [`PaymentError::Waits`] as long as it is not
+/// known whether another refund was made, or a dispute has not ended.
 pub async fn refund_rest(
     app: &AppState,
     order: OrderId,
@@ -144,8 +146,7 @@ async fn disputed(app: &AppState, order: OrderId) -> Result<i64, PaymentError> {
     if payment.disputed.status == Some(DisputeStatus::Lost) {
         return Ok(0);
     }
-    tracing::warn!(order.id = %order, "its money goes back once its dispute has ended");
-    Err(PaymentError::Provider(Cause::Status(409)))
+    Err(PaymentError::Waits("the order's dispute has not ended"))
 }
 
 /// An amount of the order's payment, read from text. Which currency that is only the payment knows.

@@ -120,6 +120,8 @@ async fn a_payment_that_is_processing_is_told_each_time_it_starts() {
         IntentState::RequiresAction,
         // It was read before it failed, and is taken in after that: what has failed is no news, and that it has is.
         IntentState::Failed("card_declined".to_owned()),
+        IntentState::Open,
+        IntentState::Failed("card_declined".to_owned()),
     ] {
         let seen = IntentSeen {
             id: id.clone(),
@@ -139,11 +141,18 @@ async fn a_payment_that_is_processing_is_told_each_time_it_starts() {
     shop.settle().await;
     assert_eq!(
         moves(&shop),
-        ["processing", "processing", "pending", "requires_action", "failed"]
+        [
+            "processing",
+            "processing",
+            "pending",
+            "requires_action",
+            "failed",
+            "failed"
+        ]
     );
     assert_eq!(
         shop.heard(),
-        ["moved", "failed", "moved", "moved", "moved", "moved"]
+        ["moved", "failed", "moved", "moved", "moved", "moved", "moved"]
     );
 }
 

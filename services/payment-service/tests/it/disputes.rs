@@ -142,7 +142,7 @@ async fn a_disputed_payment_is_not_refunded_while_the_bank_has_its_money() {
         let waits = shop.refund_rest(81, "saga-1/refund").await.unwrap_err();
         assert_eq!(
             waits.code(),
-            tonic::Code::Unavailable,
+            tonic::Code::Aborted,
             "it is not known yet whose the money is"
         );
     }

@@ -242,7 +242,7 @@ async fn a_saga_waits_until_it_is_known_what_others_have_sent_back() {
         assert_eq!(shop.refund(refund).await.status, 503);
         let key = format!("saga-{order}/refund");
         let waits = shop.refund_rest(order, &key).await.unwrap_err();
-        assert_eq!(waits.code(), tonic::Code::Unavailable);
+        assert_eq!(waits.code(), tonic::Code::Aborted);
         // The other one comes to nothing.
         shop.road.fail([Fault::Answer(400)]);
         shop.after(Duration::from_secs(60)).await;

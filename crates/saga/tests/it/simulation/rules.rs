@@ -31,9 +31,7 @@ pub fn may_move(plan: &Plan, from: &Run, to: &Run, answer: &Answer) -> Result<()
             Direction::Undo => match answer {
                 // Nobody knows what earlier calls did, nor, behind what is recorded later, how far others went on.
                 Answer::Unknown { .. } | Answer::Refused(_) if from.attempt > 1 => {
-                    let later = plan.forward.iter().skip(i).take_while(|step| step.recorded_later);
-                    let may_be_called = i + later.count();
-                    can_go_back && next.index == may_be_called
+                    can_go_back && next.index == may_be_called(plan, i)
                 }
                 Answer::Unknown { .. } => can_go_back && next.index == i,
                 // A first call that is refused did nothing.
@@ -87,7 +85,12 @@ pub fn may_intervene(plan: &Plan, from: &Run, to: &Run, what: Intervention) -> R
         (Intervention::Skip, Direction::Branch, Position::Diverted) => last,
         (Intervention::Abandon, Direction::Forward, Position::At(to)) => {
             if can_go_back_from(plan, place) {
-                to.direction == Direction::Undo && to.index >= i
+                let last = if from.attempt > 1 {
+                    may_be_called(plan, i)
+                } else {
+                    i
+                };
+                to == Place::undo(last)
             } else {
                 to == Place::branch(0)
             }
@@ -101,6 +104,12 @@ pub fn may_intervene(plan: &Plan, from: &Run, to: &Run, what: Intervention) -> R
     } else {
         Err(format!("{what} took {from:?} to {to:?}"))
     }
+}
+
+/// The last step that may have been called, behind what is recorded later.
+fn may_be_called(plan: &Plan, i: usize) -> usize {
+    let later = plan.forward.iter().skip(i);
+    i + later.take_while(|step| step.recorded_later).count()
 }
 
 fn can_go_back_from(plan: &Plan, place: Place) -> bool {
