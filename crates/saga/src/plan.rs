@@ -119,14 +119,11 @@ impl Plan {
     /// The last forward step that may have been called, if the one at `index` is called for another time: what is
     /// recorded later leaves open whether the next one was. Undoing begins there.
     pub(crate) fn reach(&self, index: usize, attempt: u32) -> usize {
-        let leaves_open = |i: usize| {
-            let later = self.forward.get(i).is_some_and(|step| step.recorded_later);
-            later && self.can_turn_back_at(i + 1)
-        };
-        match attempt {
-            0 | 1 => index,
-            _ => (index..).find(|i| !leaves_open(*i)).unwrap_or(index),
+        if attempt <= 1 {
+            return index;
         }
+        let later = self.forward.iter().skip(index);
+        index + later.take_while(|step| step.recorded_later).count()
     }
 
     /// How often the step after `place` may have been called, if the one there was called `attempt` times and has

@@ -379,6 +379,20 @@ fn what_may_have_been_called_before_a_crash_is_undone_when_it_is_refused() {
         let (_, command) = answer(&plan, run, refused());
         assert_eq!(command, Some(Command::Call(then)), "{attempt}");
     }
+    // So it is if nobody can say what became of the one before it, which may have been called by others too.
+    for (attempt, then) in [(1, Place::undo(0)), (2, Place::undo(1))] {
+        let silent = Answer::Unknown {
+            error: "silence".to_owned(),
+            jitter: 0,
+        };
+        let event = Event::Answered {
+            place: Place::forward(0),
+            attempt,
+            answer: silent,
+        };
+        let (_, command) = step(&plan, at(Place::forward(0), attempt), event, later(60));
+        assert_eq!(command, Some(Command::Call(then)), "{attempt}");
+    }
     // What is written down before the next one begins leaves no doubt.
     let (run, _) = answer(&plan, at(Place::forward(1), 2), Answer::Succeeded);
     assert_eq!(run.attempt, 1);
