@@ -174,7 +174,8 @@ impl<S: Saga> Engine<S> {
         };
         self.tell(held.id, &entry);
         held.unwritten.push(entry);
-        if matches!(next, Next::Call(_)) && self.is_recorded_later(place) {
+        let goes_on = matches!(next, Next::Call(to) if to.direction == Direction::Forward);
+        if goes_on && self.is_recorded_later(place) {
             // A process that dies here knows no more than one that died before it could have written.
             self.fault(place, Moment::AfterPersist)?;
             return Ok(next);

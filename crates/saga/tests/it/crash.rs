@@ -85,6 +85,39 @@ async fn a_step_that_is_recorded_later_is_called_again_after_a_crash_and_no_othe
     assert_eq!(office.world.calls(), all);
 }
 
+// SAG-1: what turns a saga is never only in memory.
+#[tokio::test]
+async fn a_step_that_is_recorded_later_is_recorded_at_once_where_it_does_not_lead_on() {
+    let office = Office::open().await;
+    office.world.always("run", "ticket", Reply::Divert);
+    let point = FaultPoint {
+        saga: "trip",
+        step: "refund",
+        direction: Direction::Branch,
+        moment: Moment::BeforeCall,
+    };
+    let first = office.engine.clone().with_faults(Once::at(point, Fault::Crash));
+    let started = office.start_on(&first, 1).await.unwrap();
+    office.world.pay(started.id());
+    first.drive(started, LONG).await;
+    let recorded = lines(&office.find(1).await);
+    assert_eq!(
+        recorded.last().map(String::as_str),
+        Some("forward ticket diverted")
+    );
+    office.clock.advance(LEASE);
+    office.second().run_due().await.unwrap();
+    assert_eq!(
+        office
+            .world
+            .calls()
+            .iter()
+            .filter(|call| *call == "run ticket")
+            .count(),
+        1
+    );
+}
+
 /// Runs every route with `fault` at each of its points; how many points there were.
 async fn sweep(fault: Fault) -> usize {
     let office = Office::open().await;

@@ -323,4 +323,15 @@ pub(super) mod tests {
         let refused = Err(Refusal::Illegal { id, from, to });
         assert_eq!(order.may_move(to, Party::Seller), refused);
     }
+
+    #[test]
+    fn what_has_left_in_part_or_as_a_whole_is_not_unshipped() {
+        let mut order = order(BUYER, &[SELLER, OTHER]);
+        assert_eq!(order.unshipped(), Ok(()));
+        for standing in ["partial", "fulfilled", "returned"] {
+            order.fulfillment_status = standing.to_owned();
+            let (id, from) = (order.id, order.status);
+            assert_eq!(order.unshipped(), Err(Refusal::PartlyShipped { id, from }));
+        }
+    }
 }

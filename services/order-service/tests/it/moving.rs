@@ -81,6 +81,10 @@ async fn an_end_is_an_end_and_money_is_not_moved_by_hand() {
                 "{stands} -> {to}"
             );
             assert_eq!(answer.body["allowed"], allowed, "{stands} -> {to}");
+            assert_eq!(
+                (&answer.body["from"], &answer.body["to"]),
+                (&json!(stands), &json!(to))
+            );
         }
         assert_eq!(shop.history(order).await, before);
     }

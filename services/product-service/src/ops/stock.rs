@@ -159,12 +159,8 @@ pub async fn release(
         match had {
             Some(State::Released | State::Tombstone) => return Ok(Done::nothing(())),
             Some(State::Committed) => return Err(Refusal::AlreadyCommitted(order).into()),
-            Some(State::Held) => {}
-            Some(State::Expired) => {
-                if reservations::release_expired(&mut conn, order, reason, at).await? {
-                    return Ok(Done::nothing(()));
-                }
-            }
+            // It came, or its time was over, between the two statements.
+            Some(State::Held | State::Expired) => {}
             None => {
                 if reservations::entomb(&mut conn, order, reason, at).await? {
                     return Ok(Done::nothing(()));

@@ -111,7 +111,8 @@ pub async fn recommit(
         .collect())
 }
 
-/// Gives back what the order holds; returns the products, none if it is not held.
+/// Gives back what the order holds; returns the products, none if it is not held. An expired hold has given back already,
+/// and cannot be sold any more (STK-8).
 #[tracing::instrument(name = "db.reservations.release", skip_all, fields(order.id = %order))]
 pub async fn release(
     conn: &mut PgConnection,
@@ -133,6 +134,10 @@ pub async fn release(
                set state = 'released', reason = $4, updated_at = $2
              where order_id = $1 and state = 'held' and (select count(*) from locked) > 0
             returning order_id
+        ), closed as (
+            update reservations
+               set state = 'released', reason = $4, updated_at = $2
+             where order_id = $1 and state = 'expired'
         ), moved as (
             update stock s
                set on_hand = l.on_hand, reserved = l.reserved - l.quantity, version = l.version + 1
@@ -154,30 +159,6 @@ pub async fn release(
     .fetch_all(conn)
     .await
     .map_err(fault("release stock"))
-}
-
-/// Keeps what an expired hold had held from being sold after all (STK-8). False if it is not expired.
-#[tracing::instrument(name = "db.reservations.release_expired", skip_all, fields(order.id = %order))]
-pub async fn release_expired(
-    conn: &mut PgConnection,
-    order: OrderId,
-    reason: &str,
-    at: OffsetDateTime,
-) -> Result<bool, ProductError> {
-    let written = sqlx::query!(
-        r#"
-        update reservations
-           set state = 'released', reason = $2, updated_at = $3
-         where order_id = $1 and state = 'expired'
-        "#,
-        order.get(),
-        reason,
-        at,
-    )
-    .execute(conn)
-    .await
-    .map_err(fault("release an expired hold"))?;
-    Ok(written.rows_affected() == 1)
 }
 
 /// Refuses a hold that may still come. False if the order has a reservation or a tombstone.

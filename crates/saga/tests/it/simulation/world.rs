@@ -380,7 +380,6 @@ impl World {
                 .plan
                 .get(place)
                 .is_some_and(|step| step.recorded_later)
-            && next != place
         {
             self.seen.insert("recorded later");
             self.process(process).held = Some(held);
